@@ -1,0 +1,67 @@
+"""Measure how far a sequence, or a model, remembers: mutual information against distance, with honest bars.
+
+>>> import miscope as ms
+>>> curve = ms.measure("to be or not to be " * 100, lags=[1, 2, 3], blocks=8)
+>>> curve.lags
+array([1, 2, 3])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from miscope._version import __version__
+
+if TYPE_CHECKING:
+    from miscope.counting import Fingerprints, PairCounts, count_fingerprints, count_pairs
+    from miscope.curve import MICurve, measure
+    from miscope.errors import FormatError, InputError, MiscopeError, MissingExtraError
+    from miscope.estimation.entropy import entropy, mutual_information
+    from miscope.figures import plot
+    from miscope.sequences import Sequences, builtin_corpus, read, read_npy, read_text
+
+__all__ = [
+    "Fingerprints",
+    "FormatError",
+    "InputError",
+    "MICurve",
+    "MiscopeError",
+    "MissingExtraError",
+    "PairCounts",
+    "Sequences",
+    "__version__",
+    "builtin_corpus",
+    "count_fingerprints",
+    "count_pairs",
+    "entropy",
+    "measure",
+    "mutual_information",
+    "plot",
+    "read",
+    "read_npy",
+    "read_text",
+]
+
+# Loaded when first asked for, so that `import miscope` stays quick.
+_ROOMS = {
+    "counting": ("Fingerprints", "PairCounts", "count_fingerprints", "count_pairs"),
+    "curve": ("MICurve", "measure"),
+    "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
+    "estimation.entropy": ("entropy", "mutual_information"),
+    "figures": ("plot",),
+    "sequences": ("Sequences", "builtin_corpus", "read", "read_npy", "read_text"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'miscope' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"miscope.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,85 @@
+"""Files that are whole or not there: written beside their place under a temporary name, then renamed into it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from miscope.errors import InputError
+
+__all__ = ["atomic_path"]
+
+REASONS = {
+    errno.ENOSPC: "no space is left on the device; free some, or write to another one",
+    errno.EDQUOT: "the disk quota is used up; free some space, or write to another disk",
+    errno.EACCES: "there is no right to write there; choose another folder",
+    errno.EPERM: "there is no right to write there; choose another folder",
+    errno.EROFS: "the file system is read-only; choose another folder",
+}
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, which takes the place of `path` when the block ends well.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic_path(folder / "result.txt") as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> [file.name for file in folder.iterdir()]
+    ['result.txt']
+
+    Parameters
+    ----------
+    path
+        The file to write or to replace. A link is followed; a device or pipe (``/dev/stdout``) is written to directly.
+
+    Yields
+    ------
+    Path
+        Where to write: in the same folder, with the same suffix.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written, for a reason that the message gives. Whatever stood at `path` is unchanged.
+    """
+    target = Path(os.path.realpath(path))
+    _check(target, path)
+    if target.exists() and not target.is_file():
+        with _explained(path):
+            yield target
+        return
+    temporary = target.with_name(f".miscope-{secrets.token_hex(6)}{target.suffix}")
+    try:
+        with _explained(path):
+            yield temporary
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check(target: Path, path: str | os.PathLike[str]) -> None:
+    if target.is_dir():
+        raise InputError(f"cannot write {str(path)!r}: it is a folder; name a file inside it")
+    if target.parent.exists() and not target.parent.is_dir():
+        raise InputError(f"cannot write {str(path)!r}: {str(target.parent)!r} is a file, not a folder")
+    if not target.parent.is_dir():
+        raise InputError(
+            f"cannot write {str(path)!r}: the folder {str(target.parent)!r} does not exist; create it first"
+        )
+
+
+@contextmanager
+def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0) or error.strerror or str(error)
+        raise InputError(f"cannot write {str(path)!r}: {reason}") from error

@@ -1,0 +1,122 @@
+"""Curves on disk: JSON for people, Parquet for curves with many lags."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miscope.atomic import atomic_path
+from miscope.curve.result import MICurve
+from miscope.errors import FormatError, InputError
+
+__all__ = ["load", "save"]
+
+_FORMAT = "miscope.curve"
+_VERSION = 1
+_PER_LAG = {
+    "lags": np.int64,
+    "mi": np.float64,
+    "stderr": np.float64,
+    "null": np.float64,
+    "excess_stderr": np.float64,
+    "n_pairs": np.int64,
+    "p_values": np.float64,
+}
+_PER_BLOCK = {"replicates": np.float64, "null_replicates": np.float64, "block_pairs": np.int64}
+_PLAIN = ("estimator", "null_name", "quantity", "label", "unit", "bias_corrected", "warnings", "provenance")
+
+
+def save(curve: MICurve, path: str | Path) -> None:
+    """Write a curve to a temporary name and rename it into place."""
+    about = {"format": _FORMAT, "version": _VERSION, "n_blocks": curve.n_blocks}
+    about |= {name: getattr(curve, name) for name in _PLAIN}
+    columns = {name: getattr(curve, name) for name in _PER_LAG}
+    columns |= {name: getattr(curve, name).T for name in _PER_BLOCK}
+    if curve.chance is not None:
+        columns["chance"] = curve.chance
+    with atomic_path(path) as temporary:
+        if Path(path).suffix == ".parquet":
+            _write_parquet(about, columns, temporary)
+        else:
+            listed = {name: _without_nan(values.tolist()) for name, values in columns.items()}
+            text = json.dumps(about | listed, ensure_ascii=False, allow_nan=False, default=_plain)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def load(path: str | Path) -> MICurve:
+    """Read a curve, whichever of the two formats it is in."""
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        about = _read_parquet(path) if content[:4] == b"PAR1" else json.loads(content)
+    except Exception as error:  # whatever a damaged file makes a parser say
+        raise FormatError(f"{path} is not a curve of miscope, or is damaged: {error}") from None
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise FormatError(f"{path} is not a curve of miscope; `miscope measure FILE -o curve.json` writes one")
+    if about.get("version") != _VERSION:
+        raise FormatError(
+            f"{path} holds version {about.get('version')!r} of the curve format; this miscope reads version "
+            f"{_VERSION}: measure again, or use the miscope that wrote it"
+        )
+    try:
+        return _rebuild(about)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path} is damaged: {error!r}") from None
+
+
+def _rebuild(about: dict[str, Any]) -> MICurve:
+    n_lags, n_blocks = len(about["lags"]), about["n_blocks"]
+    values: dict[str, Any] = {name: about[name] for name in _PLAIN}
+    values["warnings"] = tuple(values["warnings"])
+    for name, dtype in _PER_LAG.items():
+        values[name] = _array(about[name], dtype, (n_lags,))
+    for name, dtype in _PER_BLOCK.items():
+        values[name] = _array(about[name], dtype, (n_lags, n_blocks)).T
+    chance = about.get("chance")
+    values["chance"] = None if chance is None else _array(chance, np.float64, (n_lags,))
+    return MICurve(**values)
+
+
+def _array(values: Any, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.array(values, dtype=dtype) if dtype is np.int64 else np.array(values, dtype=object).astype(dtype)
+    if array.size == 0:
+        array = array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(f"shape {array.shape} where {shape} was expected")
+    return array
+
+
+def _without_nan(values: Any) -> Any:
+    """Lists with None for what JSON has no number for."""
+    if isinstance(values, list):
+        return [_without_nan(value) for value in values]
+    return None if isinstance(values, float) and not np.isfinite(values) else values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)
+
+
+def _write_parquet(about: dict[str, Any], columns: dict[str, np.ndarray], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {name: pa.array(list(values) if values.ndim == 2 else values) for name, values in columns.items()}
+    table = pa.table(arrays).replace_schema_metadata({b"miscope": json.dumps(about, default=_plain)})
+    pq.write_table(table, path)
+
+
+def _read_parquet(path: Path) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    about = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
+    return about | {name: table.column(name).to_pylist() for name in table.column_names}

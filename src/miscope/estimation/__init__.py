@@ -1,0 +1,1 @@
+"""Counts become nats: estimators, nulls, error bars."""

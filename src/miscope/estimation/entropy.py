@@ -1,0 +1,416 @@
+"""Entropy and mutual information from counts: the estimators, each a function of a fingerprint. All in nats.
+
+Every estimator takes a batch of fingerprints and the number of cells that each histogram *could* have filled (one
+number, or one per histogram; only `shrinkage` and `nsb` look at it) and returns one entropy per histogram, NaN where a
+histogram has no samples. Below, n are the counts of the cells, N their sum, K⁺ the number of cells seen and K that of
+all cells.
+
+>>> fingerprints = FingerprintArray.from_counts([[1, 2, 3, 2, 1]])
+>>> for name, function in ESTIMATORS.items():
+...     print(f"{name:13}{function(fingerprints, 5)[0]:.6f}")
+plug_in      1.522955
+miller_madow 1.745177
+grassberger  1.912032
+chao_shen    1.876548
+shrinkage    1.609438
+zhang        1.773413
+nsb          1.509006
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.polynomial.chebyshev import chebvander
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import digamma, gammaln, xlogy, zeta
+
+from miscope.counting.fingerprint import FingerprintArray
+from miscope.errors import InputError, choice
+
+__all__ = ["ESTIMATORS", "entropy", "estimator", "information", "mutual_information"]
+
+Floats: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[Any]  # int64 or float64
+Cells: TypeAlias = Floats | float
+Estimator: TypeAlias = Callable[[FingerprintArray, Cells], Floats]
+
+
+def plug_in(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """Entropy of the observed frequencies: `ln N − (1/N) Σ n ln n`. Too low, by about (K − 1)/2N."""
+    samples = _samples(fingerprints)
+    return np.log(samples) - _mean(fingerprints, np.log(fingerprints.counts), samples)
+
+
+def miller_madow(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """Plug-in with the first order of its bias added back: `+ (K⁺ − 1)/(2N)` (Miller 1955)."""
+    return plug_in(fingerprints, n_cells) + (fingerprints.n_seen - 1) / (2 * _samples(fingerprints))
+
+
+def grassberger(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """`ln N − (1/N) Σ n G(n)` (Grassberger 2003, arXiv:physics/0307138).
+
+    `G(n) = ψ(n) + ½(−1)ⁿ[ψ((n+1)/2) − ψ(n/2)]`, an integer's stand-in for the logarithm.
+    """
+    samples, counts = _samples(fingerprints), fingerprints.counts
+    table = _grassberger_table()
+    terms = table[np.minimum(counts, table.size - 1)]
+    large = counts >= table.size
+    terms[large] = _grassberger_g(counts[large])
+    return np.log(samples) - _mean(fingerprints, terms, samples)
+
+
+def chao_shen(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """Horvitz–Thompson sum over coverage-adjusted frequencies (Chao & Shen 2003, Environ. Ecol. Stat. 10:429).
+
+    `H = −Σ p̃ ln p̃ / (1 − (1 − p̃)^N)` with `p̃ = C n/N` and the coverage `C = 1 − f₁/N`; if all cells were seen once,
+    f₁ = N − 1 stands in for f₁ = N.
+    """
+    samples = _samples(fingerprints)
+    coverage = 1 - np.clip(fingerprints.of(1), 0, np.maximum(samples - 1, 0)) / samples
+    p = fingerprints.per_entry(coverage / samples) * fingerprints.counts
+    with np.errstate(divide="ignore"):  # a single cell: p = 1, and it was seen for certain
+        seen = -np.expm1(fingerprints.per_entry(samples) * np.log1p(-p))
+    return np.where(samples > 0, -fingerprints.sum(xlogy(p, p) / seen), np.nan)
+
+
+def shrinkage(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """Plug-in of frequencies drawn towards the uniform law (James–Stein; Hausser & Strimmer 2009, JMLR 10:1469).
+
+    `p = λ/K + (1 − λ) n/N` with `λ = (1 − Σ (n/N)²) / ((N − 1) Σ (1/K − n/N)²)`, cut to 0…1; both sums run over all K
+    cells, so the second is `Σ (n/N)² − 1/K`.
+    """
+    samples, cells = _samples(fingerprints), _cells(fingerprints, n_cells)
+    frequencies = fingerprints.counts / fingerprints.per_entry(samples)
+    squares = fingerprints.sum(frequencies**2)
+    spread = (samples - 1) * (squares - 1 / cells)
+    share = np.divide(1 - squares, spread, out=np.ones_like(samples), where=spread > 0).clip(0, 1)
+    p = fingerprints.per_entry(share / cells) + fingerprints.per_entry(1 - share) * frequencies
+    unseen = np.maximum(cells - fingerprints.n_seen, 0) * xlogy(share / cells, share / cells)
+    return np.where(samples > 0, -fingerprints.sum(xlogy(p, p)) - unseen, np.nan)
+
+
+def zhang(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """`(1/N) Σ n (ψ(N) − ψ(n))`, whose bias decays exponentially in N (Zhang 2012, Neural Comput. 24:1368).
+
+    Zhang's own form is `Σ (n/N) Σ_{v=1}^{N−n} (1/v) Π_{j=1}^{v} (1 − (n−1)/(N−j))`. Its inner sum is the mean of
+    `Σ_v (1/v) [v draws without replacement from the other N − 1 samples miss the other n − 1 of this cell]`, which
+    telescopes to `1/n + 1/(n+1) + … + 1/(N−1) = ψ(N) − ψ(n)`.
+    """
+    samples = _samples(fingerprints)
+    return digamma(samples) - _mean(fingerprints, digamma(fingerprints.counts), samples)
+
+
+def nsb(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    """Posterior mean entropy under a prior nearly flat in entropy (Nemenman, Shafee & Bialek 2002, NIPS 14).
+
+    A mixture of symmetric Dirichlet priors over all β > 0, flat in their mean entropy `ξ(β) = ψ(Kβ+1) − ψ(β+1)` from
+    0 to ln K. (Programs that stop at β = ln K give other values.)
+    """
+    samples, cells = _samples(fingerprints), _cells(fingerprints, n_cells)
+    result = np.where(samples > 0, 0.0, np.nan)
+    for h in np.flatnonzero((samples > 0) & (cells > 1)):
+        entries = slice(*fingerprints.offsets[h : h + 2])
+        result[h] = _Posterior(fingerprints.counts[entries], fingerprints.multiplicities[entries], cells[h]).mean()
+    return result
+
+
+ESTIMATORS: dict[str, Estimator] = {
+    function.__name__: function for function in (plug_in, miller_madow, grassberger, chao_shen, shrinkage, zhang, nsb)
+}
+
+
+def estimator(name: str) -> Estimator:
+    """Look up an estimator by its name.
+
+    >>> estimator("grasberger")
+    Traceback (most recent call last):
+    ...
+    miscope.errors.InputError: unknown estimator 'grasberger'; did you mean 'grassberger'? (one of: plug_in, ...)
+    """
+    return ESTIMATORS[choice(name, ESTIMATORS, "estimator")]
+
+
+def information(
+    joint: FingerprintArray,
+    left: FingerprintArray,
+    right: FingerprintArray,
+    n_left: Cells,
+    n_right: Cells,
+    name: str = "grassberger",
+    n_joint: Cells | None = None,
+) -> Floats:
+    """Signed mutual information `Ĥ_left + Ĥ_right − Ĥ_joint` of each histogram of three batches, in nats.
+
+    `joint`, `left` and `right` have one histogram each per result; `n_left` and `n_right` are the sizes of the
+    alphabets and `n_joint` the number of pairs that can occur (their product unless given), one for all or one each.
+    """
+    estimate = estimator(name)
+    n_joint = np.multiply(n_left, n_right, dtype=np.float64) if n_joint is None else n_joint
+    return estimate(left, n_left) + estimate(right, n_right) - estimate(joint, n_joint)
+
+
+def entropy(counts: ArrayLike, estimator: str = "grassberger", n_cells: float | None = None) -> float:
+    """Estimate the entropy of the law that a histogram was drawn from, in nats.
+
+    Parameters
+    ----------
+    counts : array_like of int, any shape
+        How often each cell was seen; zeros allowed.
+    estimator : str
+        `plug_in`, `miller_madow`, `grassberger`, `chao_shen`, `shrinkage`, `zhang` or `nsb`.
+    n_cells : float, optional
+        How many cells there are, seen or not; the number of entries of `counts` unless given. Only `shrinkage` and
+        `nsb` depend on it.
+
+    Returns
+    -------
+    float
+        Entropy in nats.
+
+    Raises
+    ------
+    InputError
+        If `counts` are not whole numbers ≥ 0 with a positive sum, `n_cells` is too small, or the estimator is unknown.
+
+    Examples
+    --------
+    >>> round(entropy([1, 2, 3, 2, 1]), 6)
+    1.912032
+    >>> round(entropy([1, 2, 3, 2, 1], estimator="nsb", n_cells=100), 6)
+    2.217192
+    """
+    cells = _clean_counts(counts)
+    fingerprints = FingerprintArray.from_counts([cells])
+    estimate = ESTIMATORS[choice(estimator, ESTIMATORS, "estimator")]
+    return float(estimate(fingerprints, _clean_cells(n_cells, cells.size, fingerprints))[0])
+
+
+def mutual_information(
+    x: ArrayLike, y: ArrayLike, estimator: str = "grassberger", n_cells: float | None = None
+) -> float:
+    """Estimate the mutual information between paired symbols, in nats.
+
+    Parameters
+    ----------
+    x, y : array_like of int or str, shape (n_pairs,)
+        Symbols; `x[i]` was seen together with `y[i]`.
+    estimator : str
+        As in `entropy`.
+    n_cells : float, optional
+        How many different pairs can occur; K_x · K_y unless given, K the number of different symbols seen.
+
+    Returns
+    -------
+    float
+        Mutual information in nats, **signed**.
+
+    Raises
+    ------
+    InputError
+        If `x` and `y` are not lists of symbols of one length, `n_cells` is too small, or the estimator is unknown.
+
+    Notes
+    -----
+    `Î = Ĥ_x + Ĥ_y − Ĥ_xy`. An estimator without bias scatters about the truth, so where that is near 0 the result falls
+    below 0 about as often as above it. Cutting it off at 0 would bring a bias back; averages and fits need the sign.
+    Only `plug_in` is never negative, because it is biased upwards.
+
+    Examples
+    --------
+    >>> weather, mood = ["rain", "rain", "sun", "sun"] * 10, ["low", "low", "high", "low"] * 10
+    >>> round(mutual_information(weather, mood), 6)
+    0.215829
+    >>> round(mutual_information([0, 1] * 10, [0, 0, 1, 1] * 5), 6)  # independent
+    -0.020514
+    """
+    left, right = _clean_symbols(x, "x"), _clean_symbols(y, "y")
+    if left.size != right.size:
+        raise InputError(
+            f"x has {left.size} symbols and y has {right.size}: mutual information is between pairs (x[i], y[i]), "
+            "so give two arrays of the same length"
+        )
+    n_left, n_right = int(left.max()) + 1, int(right.max()) + 1
+    joint, first, second = (
+        FingerprintArray.from_counts([np.unique(codes, return_counts=True)[1]])
+        for codes in (left * n_right + right, left, right)
+    )
+    n_joint = _clean_cells(n_cells, n_left * n_right, joint)
+    return float(information(joint, first, second, n_left, n_right, estimator, n_joint)[0])
+
+
+def _samples(fingerprints: FingerprintArray) -> Floats:
+    """N of each histogram, NaN for 0, so that what is divided by it becomes NaN."""
+    samples = fingerprints.n_samples.astype(np.float64)
+    return np.where(samples > 0, samples, np.nan)
+
+
+def _cells(fingerprints: FingerprintArray, n_cells: Cells) -> Floats:
+    return np.broadcast_to(np.asarray(n_cells, dtype=np.float64), len(fingerprints))
+
+
+def _mean(fingerprints: FingerprintArray, terms: Floats, samples: Floats) -> Floats:
+    """Mean of a quantity of cells over the *samples* in them: `(1/N) Σ n terms`."""
+    return fingerprints.sum(fingerprints.counts * terms) / samples
+
+
+@lru_cache(maxsize=1)
+def _grassberger_table() -> Floats:
+    """G(n), n < 65536: `G(1) = −γ − ln 2`, `G(2) = 2 + G(1)`, `G(2k+1) = G(2k)`, `G(2k+2) = G(2k) + 2/(2k+1)`."""
+    odd = 2 / np.arange(1, 65536, 2)
+    even = np.cumsum(odd) - np.euler_gamma - np.log(2)  # G(2), G(4), …
+    table = np.concatenate([[np.nan, even[0] - 2], np.repeat(even, 2)])[:65536]
+    table.setflags(write=False)
+    return table
+
+
+def _grassberger_g(n: NDArray[np.int64]) -> Floats:
+    return digamma(n) + np.where(n % 2, -0.5, 0.5) * (digamma((n + 1) / 2) - digamma(n / 2))
+
+
+# --- NSB: one integral over t = ln β for each histogram ---
+
+_SHIFT = 16  # from here on Stirling's series below is exact to 1e-11
+_NODES = 20  # polynomial degree that carries ln Γ(n+β) over an octave of n to 1e-15
+_CUT = 30.0  # the integrand is left out where its log is this much below the peak: 1e-13 of it
+
+
+class _Posterior:
+    """What one histogram says about the concentration β of its Dirichlet prior."""
+
+    def __init__(self, counts: NDArray[np.int64], multiplicities: Numbers, n_cells: float) -> None:
+        weights, split = multiplicities.astype(np.float64), int(np.searchsorted(counts, _SHIFT))
+        self.n_cells, self.samples, self.seen = n_cells, float(weights @ counts), float(weights.sum())
+        self.small, self.small_weights = counts[:split], weights[:split]
+        self.large, self.large_weights = _condense(counts[split:], weights[split:])
+
+    def mean(self) -> float:
+        """Posterior mean entropy by the trapezoidal rule, which converges exponentially on a smooth peak."""
+        low, high = self._window()
+        t = np.linspace(low, high, max(33, int((high - low) / 0.4)))
+        log_density = self._log_density(t)
+        weights = np.exp(log_density - log_density.max())
+        return float(weights @ self._entropy(np.exp(t)) / weights.sum())
+
+    def _window(self) -> tuple[float, float]:
+        """Narrow the range of t down to the peak. There is one: Levin & Reeds 1977, Ann. Statist. 5:79."""
+        # Below this range the density grows as e^t or faster; above, all β explain the data alike and it falls as e^−t.
+        low = -np.log(self.n_cells) - np.log1p(np.log1p(self.samples)) - _CUT
+        high = np.log1p(self.samples / self.n_cells) + _CUT
+        for _ in range(20):
+            t = np.linspace(low, high, 16)
+            log_density = self._log_density(t)
+            inside = np.flatnonzero(log_density > log_density.max() - _CUT)
+            low, high = t[max(inside[0] - 1, 0)], t[min(inside[-1] + 1, t.size - 1)]
+            if inside.size > 6:
+                break
+        return float(low), float(high)
+
+    def _log_density(self, t: Floats) -> Floats:
+        """Return `ln dξ/dt + Σ ln[Γ(n+β)/Γ(β)] − ln[Γ(N+Kβ)/Γ(Kβ)]`."""
+        beta, z = np.exp(t)[:, None], self.n_cells * np.exp(t)
+        # Γ(n+β)/Γ(β) = β (β+1) … (β+n−1): factor by factor up to n = 16, by Stirling's series from there.
+        factors = np.cumsum(np.log(beta + np.arange(_SHIFT)), axis=1)
+        seen = factors[:, self.small - 1] @ self.small_weights + factors[:, -1] * self.large_weights.sum()
+        seen += _log_rising(beta + _SHIFT, self.large - _SHIFT) @ self.large_weights
+        total = np.where(z < _SHIFT, gammaln(z + self.samples) - gammaln(z), _log_rising(z, self.samples))
+        return _log_prior(beta[:, 0], self.n_cells) + seen - total
+
+    def _entropy(self, beta: Floats) -> Floats:
+        """Posterior mean entropy at given β: `ψ(N+Kβ+1) − Σ_cells (n+β)/(N+Kβ) ψ(n+β+1)`, unseen cells included."""
+        total = self.samples + self.n_cells * beta
+        cells = (self.n_cells - self.seen) * beta * digamma(beta + 1)
+        for counts, weights in ((self.small, self.small_weights), (self.large, self.large_weights)):
+            alpha = counts + beta[:, None]
+            cells += (alpha * digamma(alpha + 1)) @ weights
+        return digamma(total + 1) - cells / total
+
+
+def _condense(counts: NDArray[np.int64], weights: Floats) -> tuple[Numbers, Floats]:
+    """Return few nodes and weights over which smooth functions of the counts have the same sum.
+
+    Inside each octave of counts the function is read off at Chebyshev nodes instead, and interpolated.
+    """
+    exponents = np.frexp(counts.astype(np.float64))[1]  # 2^(exponent−1) ≤ n < 2^exponent
+    starts = np.flatnonzero(np.diff(exponents, prepend=0))
+    if counts.size <= _NODES * starts.size:
+        return counts, weights
+    scale = 2.0 ** (exponents - 2)
+    moments = np.add.reduceat(weights[:, None] * chebvander(counts / scale - 3, _NODES - 1), starts)
+    moments[:, 0] /= 2
+    nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    new_weights = moments @ chebvander(nodes, _NODES - 1).T * (2 / _NODES)
+    return (scale[starts, None] * (nodes + 3)).ravel(), new_weights.ravel()
+
+
+def _log_prior(beta: Floats, n_cells: float) -> Floats:
+    """`ln dξ/d(ln β)` with `ξ = ψ(Kβ+1) − ψ(β+1)`; for large β, where the two cancel, by their series."""
+    exact = n_cells * zeta(2, n_cells * beta + 1) - zeta(2, beta + 1)
+    series = (1 - 1 / n_cells) / (2 * beta**2) - (1 - 1 / n_cells**2) / (6 * beta**3)
+    return np.asarray(np.log(beta * np.where(beta < 1e3, exact, series)))
+
+
+def _log_rising(z: Floats, n: Numbers | float) -> Floats:
+    """`ln Γ(z+n) − ln Γ(z)` for z ≥ 16, without the cancellation of the plain form where z is large."""
+    return (z + n - 0.5) * np.log1p(n / z) + n * (np.log(z) - 1) + _stirling(z + n) - _stirling(z)
+
+
+def _stirling(z: Floats) -> Floats:
+    return (1 / 12 - (1 / 360 - 1 / (1260 * z * z)) / (z * z)) / z
+
+
+def _clean_counts(counts: ArrayLike) -> NDArray[np.int64]:
+    values = np.asarray(counts).ravel()
+    if not values.size:
+        raise InputError("counts is empty: give one number for each cell, such as [3, 1, 2]")
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"counts must be numbers, not {values.dtype}: count symbols first, as with collections.Counter"
+        )
+    for bad, reason in (
+        (~np.isfinite(values), "counts must be finite: remove or replace it"),
+        (values < 0, "no cell is seen fewer than 0 times: give counts, not differences or logarithms"),
+        (values != np.floor(values), "counts must be whole numbers: give how often each cell was seen, not its share"),
+    ):
+        if bad.any():
+            raise InputError(f"counts[{np.argmax(bad)}] is {values[np.argmax(bad)]}, but {reason}")
+    if not values.any():
+        raise InputError(f"all counts are 0 ({values.size} of them): an entropy needs at least one sample")
+    return values.astype(np.int64)
+
+
+def _clean_cells(n_cells: float | None, default: int, fingerprints: FingerprintArray) -> float:
+    seen = int(fingerprints.n_seen[0])
+    if n_cells is None:
+        return default
+    if not seen <= n_cells < np.inf:
+        raise InputError(
+            f"n_cells is {n_cells}, but {seen} different cells were seen: give the number of all possible cells, "
+            f"at least {seen}, or leave n_cells out"
+        )
+    return n_cells
+
+
+def _clean_symbols(symbols: ArrayLike, name: str) -> NDArray[np.int64]:
+    """Return the symbols as codes 0, 1, … in sorted order."""
+    values = np.asarray(symbols)
+    if values.ndim != 1:
+        raise InputError(
+            f"{name} has {values.ndim} dimensions: give a list or 1-D array of symbols (a text as list(text))"
+        )
+    if not values.size:
+        raise InputError(f"{name} is empty: mutual information needs at least one pair of symbols")
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        position = int(np.argmax(np.isnan(values)))
+        raise InputError(
+            f"{name}[{position}] is NaN, which is no symbol: drop such pairs, or give them a symbol of their own"
+        )
+    try:
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    except TypeError as error:
+        raise InputError(
+            f"the symbols of {name} cannot be sorted: give all integers or all strings ({error})"
+        ) from error

@@ -54,7 +54,7 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     >>> require("no_such_module", "models", "training")
     Traceback (most recent call last):
     ...
-    miscope.errors.MissingExtraError: training needs 'no_such_module', which is not installed: pip install "miscope[models]"
+    miscope.errors.MissingExtraError: training needs 'no_such_module', ...: pip install "miscope[models]"
     """
     try:
         return importlib.import_module(module)

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "plot", "save_figure"]
 
 FORMATS = (".png", ".svg", ".pdf")
-_SCALES = {"log-log": ("log", "log"), "lin-log": ("linear", "log"), "log-lin": ("log", "linear"), "lin-lin": ("linear", "linear")}
+_SCALES = {
+    "log-log": ("log", "log"),
+    "lin-log": ("linear", "log"),
+    "log-lin": ("log", "linear"),
+    "lin-lin": ("linear", "linear"),
+}
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")  # Okabe and Ito 2008
 _MARKERS = "osD^vP*"
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.labelsize": 9,
     "axes.titlesize": 10,
@@ -33,7 +38,11 @@ _STYLE = {
     "svg.hashsalt": "miscope",
     "pdf.fonttype": 42,
 }
-_NAMES = {"mutual_information": "mutual information", "rational": "rational mutual information", "correlation": "correlation"}
+_NAMES = {
+    "mutual_information": "mutual information",
+    "rational": "rational mutual information",
+    "correlation": "correlation",
+}
 
 
 def plot(
@@ -180,9 +189,7 @@ def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: f
     axes.plot(curve.lags[shown & sure], values[shown & sure], marker, label=name, **style)
     axes.plot(curve.lags[shown & ~sure], values[shown & ~sure], marker, markerfacecolor="white", **style)
     below = ~shown & np.isfinite(values)
-    axes.plot(
-        curve.lags[below], np.full(below.sum(), edge), "v", markerfacecolor="white", clip_on=False, **style
-    )
+    axes.plot(curve.lags[below], np.full(below.sum(), edge), "v", markerfacecolor="white", clip_on=False, **style)
     floor = curve.null if curve.chance is None else curve.chance
     if np.any(floor > edge):
         positive = np.where(floor > edge, floor, np.nan)
@@ -209,7 +216,9 @@ def _null_words(names: set[str]) -> str:
     return " / ".join(words.get(name, name) for name in sorted(names - {"none"}))
 
 
-def _explain(handles: list[Any], labels: list[str], curves: Sequence[MICurve], axes: Any) -> tuple[list[Any], list[str]]:
+def _explain(
+    handles: list[Any], labels: list[str], curves: Sequence[MICurve], axes: Any
+) -> tuple[list[Any], list[str]]:
     """Add to the legend what hollow markers and dashed lines mean, where there are any."""
     from matplotlib.lines import Line2D
 
@@ -218,5 +227,8 @@ def _explain(handles: list[Any], labels: list[str], curves: Sequence[MICurve], a
         hollow = Line2D([], [], marker="o", linestyle="none", markersize=4, color=grey, markerfacecolor="white")
         handles, labels = [*handles, hollow], [*labels, "not significant"]
     if any(line.get_linestyle() == "--" for line in axes.get_lines()):
-        handles, labels = [*handles, Line2D([], [], linestyle="--", linewidth=0.9, color=grey)], [*labels, "chance floor"]
+        handles, labels = (
+            [*handles, Line2D([], [], linestyle="--", linewidth=0.9, color=grey)],
+            [*labels, "chance floor"],
+        )
     return handles, labels

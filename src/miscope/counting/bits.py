@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from miscope.counting.dense import TableKernel
 from miscope.counting.tally import PairData
@@ -38,19 +35,14 @@ class BitsKernel(TableKernel):
         return tables
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _popcount(typing_context: Any, word: Any) -> Any:
-    """Number of ones of a 64-bit word; LLVM vectorises it over neighbouring words."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
 @njit(nogil=True, cache=True)
 def _ones(word):  # type: ignore[no-untyped-def]
-    return np.int64(_popcount(np.uint64(word)))
+    # Number of ones of a 64-bit word (Warren, Hacker's Delight, 5-1), written so that LLVM knows it for a population
+    # count and makes it one instruction for several words at once.
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @njit(nogil=True, cache=True)
@@ -102,13 +94,12 @@ def _intersection(plane, other, start, stop, lag):  # type: ignore[no-untyped-de
     total = _ones(plane[first] & shifted & head)
     shifted = (other[last + jump] >> down) | ((other[last + jump + 1] << one) << up)
     total += _ones(plane[last] & shifted & tail)
-    middle = np.uint64(0)
     near = plane[first + 1 : last]
     low = other[first + 1 + jump : last + jump]
     high = other[first + 2 + jump : last + jump + 1]
     for k in range(len(near)):
-        middle += _popcount(near[k] & ((low[k] >> down) | ((high[k] << one) << up)))
-    return total + np.int64(middle)
+        total += _ones(near[k] & ((low[k] >> down) | ((high[k] << one) << up)))
+    return total
 
 
 @njit(nogil=True, cache=True)

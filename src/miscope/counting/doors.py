@@ -90,9 +90,7 @@ def count_pairs(
     """
     counter = Counter(sequences, lags, blocks, method)
     parts = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads, progress)
-    return PairCounts.from_lags(
-        counter.lags, parts, counter.blocks.count, sequences.alphabet_size, sequences.alphabet
-    )
+    return PairCounts.from_lags(counter.lags, parts, counter.blocks.count, sequences.alphabet_size, sequences.alphabet)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +219,7 @@ def _compact_codes(
 def _check_fits(method: str, data: PairData) -> None:
     if method == "bits" and data.alphabet_size > _MOST_BITS_SYMBOLS:
         raise InputError(
-            f'method "bits" is for at most {_MOST_BITS_SYMBOLS} symbols, not {data.alphabet_size}: use "dense" or "auto"'
+            f'method "bits" is for at most {_MOST_BITS_SYMBOLS} symbols, not {data.alphabet_size}: use "auto"'
         )
     if method != "sparse" and (needed := table_bytes(data.alphabet_size, data.n_blocks)) > _MOST_TABLE_BYTES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What counting leaves behind: fingerprints (small, for estimators) or the counts themselves (for adding and looking)."""
+"""What counting leaves behind: fingerprints (small, for estimators) or the counts (for adding and looking)."""
 
 from __future__ import annotations
 
@@ -50,14 +50,16 @@ class Fingerprints:
     @classmethod
     def from_lags(cls, lags: np.ndarray, parts: list[LagFingerprints], n_symbols_seen: int) -> Fingerprints:
         """Put the results of single lags together."""
-        joint, left, right = (FingerprintArray.concatenate([part[side] for part in parts]) for side in range(3))  # type: ignore[misc]
+        joint = FingerprintArray.concatenate([part.joint for part in parts])
+        left = FingerprintArray.concatenate([part.left for part in parts])
+        right = FingerprintArray.concatenate([part.right for part in parts])
         block_pairs = np.stack([part.block_pairs for part in parts])
         return cls(lags, joint, left, right, block_pairs, len(parts[0].joint) - 1, n_symbols_seen)
 
     @property
     def n_pairs(self) -> np.ndarray:
         """Pairs at each lag, int64, shape (n_lags,)."""
-        return self.block_pairs.sum(axis=1)
+        return np.asarray(self.block_pairs.sum(axis=1))
 
     def __repr__(self) -> str:
         return f"Fingerprints({len(self.lags)} lags, {self.n_blocks} blocks, {self.n_pairs.max(initial=0):,} pairs at most)"
@@ -163,9 +165,7 @@ class PairCounts:
 
     def fingerprints(self) -> Fingerprints:
         """The fingerprints of these counts, whole and with each block left out."""
-        parts = [
-            cell_fingerprints(self.cells(i), self.alphabet_size, self.n_blocks) for i in range(len(self.lags))
-        ]
+        parts = [cell_fingerprints(self.cells(i), self.alphabet_size, self.n_blocks) for i in range(len(self.lags))]
         return Fingerprints.from_lags(self.lags, parts, self.n_symbols_seen)
 
     @property
@@ -220,9 +220,12 @@ class PairCounts:
         }
         schema = pa.schema([("key", pa.int64()), ("count", pa.int64())], metadata={b"miscope": json.dumps(about)})
         batch = pa.record_batch([pa.array(self.keys), pa.array(self.counts)], schema=schema)
-        with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-            with pa.ipc.new_file(sink, schema) as writer:
-                writer.write_batch(batch)
+        with (
+            atomic_path(path) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, schema) as writer,
+        ):
+            writer.write_batch(batch)
 
     @classmethod
     def load(cls, path: str | Path) -> PairCounts:

@@ -46,7 +46,15 @@ class SparseKernel:
         data, left, right = self.data, self.left, self.right
         n_blocks = data.n_blocks
         joint = _pair_tally(
-            data.right, left.starts, left.position, left.after, self.block, lag, n_blocks, data.alphabet_size, self.longest
+            data.right,
+            left.starts,
+            left.position,
+            left.after,
+            self.block,
+            lag,
+            n_blocks,
+            data.alphabet_size,
+            self.longest,
         )
         *left_tally, block_pairs = _symbol_tally(left.starts, left.position, left.after, lag, 0, data.bounds, n_blocks)
         # A right symbol has a partner if at least `lag` symbols stand before it; its pair is in the partner's block.

@@ -120,7 +120,7 @@ def _long_memory(curve: MICurve, effective: float, lengths: np.ndarray) -> str:
     if lost < bars[-1]:
         return ""
     return (
-        f"long memory in few documents: the dependence falls only as lag^-{2 * decay:.2f}, so the averages of the sample "
-        f"itself wander, and values are too low by about {lost:.1g} nats at lag {lags[-1]} ({lost / bars[-1]:.0f} bars): "
-        "the bars are too small there; more documents help, a longer one hardly"
+        f"long memory in few documents: the dependence falls only as lag^-{2 * decay:.2f}, so the averages of the "
+        f"sample itself wander, and values are too low by about {lost:.1g} nats at lag {lags[-1]} "
+        f"({lost / bars[-1]:.0f} bars): the bars are too small there; more documents help, a longer one hardly"
     )

@@ -117,7 +117,7 @@ class _Information:
             sides = [(counts.left[j : j + 1], counts.right[j : j + 1]) for j in range(len(mi))]
             joint = FingerprintArray.concatenate([nulls.chance_fingerprint(*side, coarse=True) for side in sides])
         values = self._estimate(joint, counts.left, counts.right)
-        return values[1:] - values[0]
+        return np.asarray(values[1:] - values[0])
 
     def _with_joint(self, joint: FingerprintArray, counts: LagFingerprints) -> float:
         return float(self._estimate(joint, counts.left[:1], counts.right[:1])[0])

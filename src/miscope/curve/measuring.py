@@ -89,8 +89,8 @@ def measure(
 
     Notes
     -----
-    ``I(lag) = sum_ab P(a,b) ln[P(a,b) / (P(a.) P(.b))]``, with P the joint law of the pairs ``(x[t], x[t + lag])`` inside
-    documents and the marginals those of the same pairs, estimated as ``H(left) + H(right) - H(pair)``.
+    ``I(lag) = sum_ab P(a,b) ln[P(a,b) / (P(a.) P(.b))]``, with P the joint law of the pairs ``(x[t], x[t + lag])``
+    inside documents and the marginals those of the same pairs, estimated as ``H(left) + H(right) - H(pair)``.
 
     References
     ----------
@@ -159,7 +159,9 @@ def _surrogate_counter(null: nulls.Null, counter: Counter, generator: np.random.
         return Counter(sequences, counter.lags, n_blocks, counter.method, nulls.surrogate(sequences, null, generator))
     drawn = nulls.call_null(null, sequences, generator)
     if not np.array_equal(drawn.offsets, sequences.offsets):
-        raise InputError("a null must return sequences with the documents' lengths unchanged, so that blocks correspond")
+        raise InputError(
+            "a null must return sequences with the documents' lengths unchanged, so that blocks correspond"
+        )
     return Counter(drawn, counter.lags, n_blocks, "auto")
 
 

@@ -53,8 +53,8 @@ class MICurve:
     null_replicates
         Shape (n_blocks, n_lags): what it gives with each block left out.
     excess_stderr
-        Standard errors of `excess`, shape (n_lags,): smaller than `stderr` where the estimate and its null go up and down
-        together from block to block.
+        Standard errors of `excess`, shape (n_lags,): smaller than `stderr` where the estimate and its null go up and
+        down together from block to block.
     chance
         What chance alone gives, where the null is ``document``; otherwise None.
     n_pairs
@@ -168,7 +168,7 @@ class MICurve:
         scale = 1 / np.log(2)
         names = ("mi", "stderr", "replicates", "null", "null_replicates", "excess_stderr", "chance")
         values = {name: getattr(self, name) for name in names}
-        scaled = {name: None if value is None else value * scale for name, value in values.items()}
+        scaled: dict[str, Any] = {name: None if value is None else value * scale for name, value in values.items()}
         return dataclasses.replace(self, unit="bits", **scaled)
 
     def to_table(self) -> Any:
@@ -231,12 +231,10 @@ class MICurve:
         )
 
     def __str__(self) -> str:
-        rows = [("lag", "mi", "stderr", "null", "excess", "stderr", "q", "pairs", "")]
+        rows: list[tuple[str, ...]] = [("lag", "mi", "stderr", "null", "excess", "stderr", "q", "pairs", "")]
         marks = np.where(self.significant(), "*", "")
         keep = range(len(self)) if len(self) <= _SHOWN else [*range(_SHOWN - 5), *range(len(self) - 5, len(self))]
-        values = zip(
-            self.mi, self.stderr, self.null, self.excess, self.excess_stderr, self.q_values, strict=True
-        )
+        values = zip(self.mi, self.stderr, self.null, self.excess, self.excess_stderr, self.q_values, strict=True)
         cells = [tuple("-" if np.isnan(v) else f"{v:.4g}" for v in row) for row in values]
         rows += [(str(self.lags[i]), *cells[i], f"{self.n_pairs[i]:,}", str(marks[i])) for i in keep]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]

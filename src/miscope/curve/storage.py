@@ -12,7 +12,7 @@ from miscope.atomic import atomic_path
 from miscope.curve.result import MICurve
 from miscope.errors import FormatError, InputError
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "to_json"]
 
 _FORMAT = "miscope.curve"
 _VERSION = 1
@@ -31,19 +31,28 @@ _PLAIN = ("estimator", "null_name", "quantity", "label", "unit", "bias_corrected
 
 def save(curve: MICurve, path: str | Path) -> None:
     """Write a curve to a temporary name and rename it into place."""
-    about = {"format": _FORMAT, "version": _VERSION, "n_blocks": curve.n_blocks}
-    about |= {name: getattr(curve, name) for name in _PLAIN}
-    columns = {name: getattr(curve, name) for name in _PER_LAG}
-    columns |= {name: getattr(curve, name).T for name in _PER_BLOCK}
-    if curve.chance is not None:
-        columns["chance"] = curve.chance
     with atomic_path(path) as temporary:
         if Path(path).suffix == ".parquet":
-            _write_parquet(about, columns, temporary)
+            _write_parquet(curve, temporary)
         else:
-            listed = {name: _without_nan(values.tolist()) for name, values in columns.items()}
-            text = json.dumps(about | listed, ensure_ascii=False, allow_nan=False, default=_plain)
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(to_json(curve) + "\n", encoding="utf-8")
+
+
+def to_json(curve: MICurve) -> str:
+    """The whole curve as one line of JSON; null stands for nan."""
+    listed = {name: _without_nan(values.tolist()) for name, values in _columns(curve).items()}
+    return json.dumps(_about(curve) | listed, ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _about(curve: MICurve) -> dict[str, Any]:
+    about = {"format": _FORMAT, "version": _VERSION, "n_blocks": curve.n_blocks}
+    return about | {name: getattr(curve, name) for name in _PLAIN}
+
+
+def _columns(curve: MICurve) -> dict[str, np.ndarray]:
+    columns = {name: getattr(curve, name) for name in _PER_LAG}
+    columns |= {name: getattr(curve, name).T for name in _PER_BLOCK}
+    return columns if curve.chance is None else columns | {"chance": curve.chance}
 
 
 def load(path: str | Path) -> MICurve:
@@ -105,18 +114,19 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _write_parquet(about: dict[str, Any], columns: dict[str, np.ndarray], path: Path) -> None:
+def _write_parquet(curve: MICurve, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    columns = _columns(curve)
     arrays = {name: pa.array(list(values) if values.ndim == 2 else values) for name, values in columns.items()}
-    table = pa.table(arrays).replace_schema_metadata({b"miscope": json.dumps(about, default=_plain)})
-    pq.write_table(table, path)
+    about = json.dumps(_about(curve), default=_plain)
+    pq.write_table(pa.table(arrays).replace_schema_metadata({b"miscope": about}), path)
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    about = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
+    about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
     return about | {name: table.column(name).to_pylist() for name in table.column_names}

@@ -34,15 +34,15 @@ class Jackknife:
     @property
     def covariance(self) -> np.ndarray:
         """Covariance between lags, shape (n_lags, n_lags)."""
-        return self.deviations.T @ self.deviations
+        return np.asarray(np.matmul(self.deviations.T, self.deviations))
 
 
 def jackknife(whole: np.ndarray, left_out: np.ndarray, block_pairs: np.ndarray) -> Jackknife:
     r"""Delete-block jackknife, for blocks of any sizes.
 
     With B blocks of equal size this is ``corrected = B I - (B-1) mean(I_j)`` and
-    ``variance = (B-1)/B sum (I_j - mean)^2``. Blocks of ``m_j`` of the ``n`` pairs, ``h_j = n / m_j``, have pseudo-values
-    ``h_j I - (h_j - 1) I_j``, whose mean of squared deviations is weighted by ``1 / (h_j - 1)``.
+    ``variance = (B-1)/B sum (I_j - mean)^2``. Blocks of ``m_j`` of the ``n`` pairs, ``h_j = n / m_j``, have
+    pseudo-values ``h_j I - (h_j - 1) I_j``, whose mean of squared deviations is weighted by ``1 / (h_j - 1)``.
 
     Parameters
     ----------

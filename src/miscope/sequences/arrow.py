@@ -51,7 +51,7 @@ def open_file(path: Path, column: str | None = None) -> tuple[Array, Array, int,
         raise InputError(f"cannot open {str(path)!r}: there is no such file") from error
     except PermissionError as error:
         raise InputError(f"cannot open {str(path)!r}: there is no right to read it") from error
-    except (pa.ArrowException, OSError, InputError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise FormatError(f"cannot use {str(path)!r} as sequences: {error}") from error
 
 
@@ -143,7 +143,8 @@ def _described(metadata: dict[bytes, bytes], codes: Array, path: Path) -> tuple[
         raise FormatError(
             f"it is of version {version!r}, and this miscope reads version {VERSION}; install a newer miscope"
         )
-    if not (isinstance(size, int) and isinstance(provenance, dict) and isinstance(alphabet, list | None)):
+    right = isinstance(size, int) and isinstance(provenance, dict) and isinstance(alphabet, list | None)
+    if not right or (alphabet is not None and len(alphabet) != size):
         raise FormatError("what miscope wrote about it in the metadata is damaged")
     narrow(codes, size)
     return size, None if alphabet is None else tuple(alphabet), provenance

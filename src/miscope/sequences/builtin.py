@@ -102,5 +102,5 @@ def _documentation(source: bytes) -> str:
         return ""
     nodes = [node for node in ast.walk(tree) if isinstance(node, Documented)]
     nodes.sort(key=lambda node: getattr(node, "lineno", 0))
-    text = "\n\n".join(filter(None, map(ast.get_docstring, nodes)))
+    text = "\n\n".join(filter(None, ((ast.get_docstring(node) or "").strip() for node in nodes)))
     return text.encode("utf-8", "replace").decode()  # escapes can make what UTF-8 cannot write

@@ -57,6 +57,8 @@ def _nearest(offsets: Array, borders: Array) -> Array:
     above = np.minimum(np.searchsorted(offsets, borders), len(offsets) - 1)
     below = np.maximum(above - 1, 0)
     cuts: Array = np.where(borders - offsets[below] < offsets[above] - borders, below, above)
+    cuts[offsets[cuts] == 0] = 0  # with the empty documents at the start,
+    cuts[offsets[cuts] == offsets[-1]] = len(offsets) - 1  # and those at the end
     return cuts
 
 

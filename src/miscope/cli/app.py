@@ -1,0 +1,73 @@
+"""The command `miscope`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from miscope._version import __version__
+from miscope.cli.demo import demo
+from miscope.cli.measure import measure
+
+__all__ = ["main"]
+
+CITATION = """\
+If you use miscope, please cite the software and the study that asked the question:
+
+  the miscope authors, "miscope: how far a sequence, or a model, remembers", version {version}.
+  H. Shen, "Mutual Information Scaling and Expressive Power of Sequence Models", arXiv:1905.04271 (2019).
+
+@software{{miscope,
+  author  = {{{{the miscope authors}}}},
+  title   = {{miscope: how far a sequence, or a model, remembers}},
+  version = {{{version}}}
+}}
+@misc{{shen2019,
+  author = {{Huitao Shen}},
+  title  = {{Mutual Information Scaling and Expressive Power of Sequence Models}},
+  year   = {{2019}},
+  eprint = {{1905.04271}},
+  archivePrefix = {{arXiv}}
+}}"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"miscope {__version__}")
+        raise typer.Exit
+
+
+def _cite(wanted: bool) -> None:
+    if wanted:
+        typer.echo(CITATION.format(version=__version__))
+        raise typer.Exit
+
+
+@app.callback()
+def _miscope(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    cite: Annotated[bool, typer.Option("--cite", callback=_cite, is_eager=True, help="Say what to cite.")] = False,
+) -> None:
+    """Measure how far a sequence, or a model, remembers.
+
+    Example: miscope measure book.txt --lags 1:10000 --plot curve.png
+    """
+
+
+app.command()(measure)
+app.command()(demo)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="miscope")

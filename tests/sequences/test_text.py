@@ -1,0 +1,380 @@
+"""Text: every unit and kind of document against a slow reference, and every failure by its words."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import itertools
+import lzma
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from miscope.errors import FormatError, InputError
+from miscope.sequences import Sequences, read, read_npy, read_text
+from miscope.sequences.encoding import BYTES
+from miscope.sequences.sources import COMPRESSIONS
+
+WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+tricky = st.text(
+    st.one_of(st.sampled_from("ab \n\r\t'’-_.AÉß\x0b\x0c\x1c\x85\u2028\ufeff"), st.characters(codec="utf-8")),
+    max_size=60,
+)
+
+
+def slow_documents(text, documents, separator):
+    """Cut a text whose line ends are all newlines; the empty documents are still there."""
+    if separator is not None:
+        pieces = text.split(separator)
+    elif documents == "line":
+        pieces = text.split("\n")
+    elif documents == "blank-line":
+        groups = itertools.groupby(text.split("\n"), key=lambda line: not line.strip())
+        return ["\n".join(lines) for blank, lines in groups if not blank]
+    else:
+        return [text]
+    return pieces if pieces[-1] or len(pieces) == 1 else pieces[:-1]
+
+
+def slow_read(text, unit, documents="file", separator=None, fold_case=False):
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if fold_case:
+        text, separator = text.casefold(), separator and separator.casefold()
+    find = {"character": list, "word": WORD.findall, "token": str.split}[unit]
+    return [symbols for symbols in map(find, slow_documents(text, documents, separator)) if symbols]
+
+
+def symbols_of(sequences):
+    return [[sequences.alphabet[code] for code in document] for document in sequences]
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("text") / "text.txt"
+
+
+@pytest.fixture
+def poem(tmp_path):
+    path = tmp_path / "poem.txt"
+    path.write_bytes(b"So it's so.\nSo be it!\n")
+    return path
+
+
+@pytest.mark.parametrize("unit", ["character", "word", "token"])
+@pytest.mark.parametrize("cut", ["file", "line", "blank-line", "none", "a", "\n\n", "-- "])
+@settings(max_examples=60)
+@given(text=tricky, fold_case=st.booleans())
+def test_as_the_slow_reference(scratch, unit, cut, text, fold_case):
+    how = {"documents": cut} if cut in ("file", "line", "blank-line", "none") else {"separator": cut}
+    scratch.write_bytes(text.encode())
+    expected = slow_read(text, unit, fold_case=fold_case, **how)
+    if not expected:
+        with pytest.raises(InputError, match="not one"):
+            read_text(scratch, unit, fold_case=fold_case, **how)
+        return
+    sequences = read_text(scratch, unit, fold_case=fold_case, **how)
+    assert symbols_of(sequences) == expected
+    counts = Counter(itertools.chain(*expected))
+    key = str if unit == "character" else lambda symbol: (-counts[symbol], symbol)
+    assert sequences.alphabet == tuple(sorted(counts, key=key))
+
+
+def slow_bytes(data, documents, separator):
+    text = data.decode("latin-1")
+    if separator is not None or documents == "file":
+        return slow_documents(text, "file", separator)
+    lines = re.findall(r"([^\r\n]*)(\r\n|\r|\n|$)", text)
+    if documents == "line":
+        return [line for line, _ in lines]
+    groups = itertools.groupby(lines, key=lambda line: not line[0].strip(" \t\v\f"))
+    return ["".join(map("".join, g)).removesuffix("\r\n").rstrip("\r\n") for blank, g in groups if not blank]
+
+
+@pytest.mark.parametrize("cut", ["file", "line", "blank-line", "é", "\n\n"])
+@given(data=st.one_of(st.binary(max_size=40), tricky.map(str.encode)))
+def test_bytes_as_the_slow_reference(scratch, cut, data):
+    how = {"documents": cut} if cut in ("file", "line", "blank-line") else {"separator": cut}
+    assume(not data.startswith(tuple(COMPRESSIONS)))
+    scratch.write_bytes(data)
+    separator = None if "documents" in how else cut.encode().decode("latin-1")
+    expected = [text.encode("latin-1") for text in slow_bytes(data, how.get("documents", "file"), separator) if text]
+    if expected:
+        sequences = read_text(scratch, "byte", **how)
+        assert [document.tobytes() for document in sequences] == expected
+        assert (sequences.alphabet_size, sequences.alphabet) == (256, BYTES)
+    else:
+        with pytest.raises(InputError, match="not one byte"):
+            read_text(scratch, "byte", **how)
+
+
+def test_byte_symbols_are_readable():
+    assert (len(set(BYTES)), BYTES[65], BYTES[10], BYTES[255]) == (256, "A", "\\x0a", "\\xff")
+
+
+def test_bytes_of_a_plain_file_stay_on_disk(poem):
+    for documents in ("file", "none"):
+        sequences = read_text(poem, "byte", documents=documents)
+        assert isinstance(sequences.codes.base, np.memmap)
+        assert sequences.codes.tobytes() == poem.read_bytes()
+
+
+def test_words_longer_than_a_piece_and_pieces_that_end_anywhere(tmp_path):
+    text = "x" * 300_000 + " it's " * 100_000 + "no-\nend" + "\n" * 300_000 + "é" * 300_000
+    (tmp_path / "a").write_text(text)
+    for unit in ("character", "word", "token"):
+        assert symbols_of(read_text(tmp_path / "a", unit)) == slow_read(text, unit)
+
+
+def test_alphabets_beyond_a_byte(tmp_path):
+    text = "".join(map(chr, range(0x3400, 0x3400 + 300))) + "\U00020000" * 2
+    (tmp_path / "a").write_text(text)
+    sequences = read_text(tmp_path / "a")
+    assert sequences.codes.dtype == np.uint16
+    assert sequences.decode(0) == text
+
+
+def test_provenance(poem):
+    sequences = read_text(poem, "word", documents="line")
+    content = poem.read_bytes()
+    assert sequences.provenance == {
+        "reader": "read_text",
+        "label": "poem.txt",
+        "unit": "word",
+        "documents": "line",
+        "separator": None,
+        "encoding": "utf-8",
+        "fold_case": False,
+        "empty_documents_dropped": 0,
+        "sources": [{"name": str(poem), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}],
+    }
+    assert read_text(poem, label="mine").provenance["label"] == "mine"
+
+
+def test_empty_documents_are_dropped_and_counted(tmp_path):
+    (tmp_path / "a").write_text("x\n\n\ny\n")
+    (tmp_path / "b").write_text("")
+    assert read_text(tmp_path / "a", documents="line").provenance["empty_documents_dropped"] == 2
+    both = [tmp_path / "a", tmp_path / "b"]
+    for unit in ("byte", "character", "word"):
+        sequences = read_text(both, unit)
+        assert (len(sequences), sequences.provenance["empty_documents_dropped"]) == (1, 1)
+
+
+def test_several_files(tmp_path):
+    for name, text in [("b.txt", "bee"), ("a.txt", "ant"), ("sub/c.txt", "cat"), ("[d].txt", "dog")]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def texts(*paths, **options):
+        sequences = read_text(*paths, **options)
+        return [sequences.decode(document) for document in range(len(sequences))]
+
+    assert texts(str(tmp_path / "?.txt")) == ["ant", "bee"]
+    assert texts(str(tmp_path / "**" / "?.txt")) == ["ant", "bee", "cat"]
+    assert texts(str(tmp_path / "[d].txt")) == ["dog"]
+    assert texts([tmp_path / "b.txt", str(tmp_path / "a*")], documents="none") == ["beeant"]
+    assert len(texts([tmp_path / "b.txt", tmp_path / "a.txt"], separator="e")) == 2
+    assert read_text([tmp_path / "b.txt", tmp_path / "a.txt"], "byte", documents="none").lengths.tolist() == [6]
+    several = read_text([tmp_path / "b.txt", tmp_path / "a.txt"], "word", documents="none")
+    assert sorted(symbols_of(several)[0]) == ["ant", "bee"]
+    assert several.provenance["label"] == "b.txt and 1 more"
+
+
+def zstd(data):
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstd])
+def test_compressed_files(tmp_path, compress):
+    content = os.urandom(20_000).hex().encode() * 60  # 2.4 MB, more than one buffer of any decompressor
+    path = tmp_path / "text"
+    path.write_bytes(compress(content) + compress(b"second frame"))
+    assert read_text(path, "byte").codes.tobytes() == content + b"second frame"
+    assert read_text(path, "byte").provenance["sources"][0]["bytes"] == path.stat().st_size
+    whole = compress(content)
+    for size in (7, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(InputError, match="is a damaged "):
+            read_text(path, "byte")
+
+
+def test_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"so it is")))
+    sequences = read_text("-", "word")
+    assert symbols_of(sequences) == [["so", "it", "is"]]
+    assert sequences.provenance["label"] == sequences.provenance["sources"][0]["name"] == "<stdin>"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_pipes(tmp_path):
+    reading, writing = os.pipe()
+    os.write(writing, b"so it is")
+    os.close(writing)
+    try:
+        assert read(f"/dev/fd/{reading}").decode(0) == "so it is"
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"])
+def test_encodings(tmp_path, encoding):
+    text = "“So”\r\n— é\rso"
+    (tmp_path / "a").write_bytes(text.encode(encoding))
+    assert read_text(tmp_path / "a", encoding=encoding).decode(0) == "“So”\n— é\nso"
+    raw = read_text(tmp_path / "a", "byte", separator="—", encoding=encoding)
+    assert [document.tobytes() for document in raw] == [
+        part.encode(encoding).removeprefix(b"" if i == 0 else "".encode(encoding))
+        for i, part in enumerate(text.split("—"))
+    ]
+
+
+@pytest.mark.parametrize("unit", ["byte", "character"])
+def test_ten_million_documents_are_no_trouble(tmp_path, unit):
+    (tmp_path / "a").write_bytes(b"a\nb\n" * 5_000_000)
+    sequences = read_text(tmp_path / "a", unit, documents="line")
+    assert len(sequences) == sequences.n_symbols == 10_000_000
+    assert sequences.lengths.max() == 1
+    assert sequences.codes[:4].tolist() == ([97, 98, 97, 98] if unit == "byte" else [0, 1, 0, 1])
+
+
+def test_progress(tmp_path, monkeypatch):
+    monkeypatch.setattr("miscope.sequences.sources.HASH_PIECE", 10)
+    for name in "ab":
+        (tmp_path / name).write_text("x" * 25)
+    seen = []
+    read_text([tmp_path / "a", tmp_path / "b"], progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 50) for done in (10, 20, 25, 35, 45, 50)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"unit": "charcter"}, "did you mean 'character'"),
+        ({"documents": "lines"}, "unknown kind of documents 'lines'; did you mean 'line'"),
+        ({"documents": "line", "separator": "x"}, "exclude each other"),
+        ({"separator": ""}, "separator is empty"),
+        ({"unit": "byte", "fold_case": True}, "no case to fold"),
+        ({"encoding": "utf9"}, "unknown encoding 'utf9'; usual ones"),
+        ({"encoding": "hex"}, "unknown encoding 'hex'"),
+        ({"encoding": "latin-1", "separator": "—"}, "cannot be written in latin-1"),
+        (
+            {"encoding": "ascii"},
+            r"poem.txt' is not ascii: byte 4 \(line 2\) is 0xc3: .*encoding='latin-1'.*unit='byte'",
+        ),
+        ({"separator": "a\né"}, "not one character in poem.txt; it is empty, except for the separator"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path, options, words):
+    (tmp_path / "poem.txt").write_bytes("a\né".encode() if "ascii" not in options.values() else "ab\n\u0000é".encode())
+    with pytest.raises(InputError, match=words):
+        read_text(tmp_path / "poem.txt", **options)
+
+
+def test_files_that_cannot_be_read(tmp_path, poem, monkeypatch):
+    (tmp_path / "empty").touch()
+    (tmp_path / "white").write_text(" \n ")
+    (tmp_path / "bad").write_bytes(b"one\ntwo\n\xff")
+    (tmp_path / "bz2").write_bytes(bz2.compress(b"x" * 1000))
+    for path, options, words in [
+        (tmp_path / "missing", {}, "missing': there is no such file"),
+        (poem / "below", {}, "cannot read"),
+        (tmp_path, {}, r"is a folder; name the files inside it, for example .*\*\.txt"),
+        (str(tmp_path / "*.csv"), {}, r"no file matches .*\*\.csv"),
+        ([], {}, "no files to read"),
+        (tmp_path / "empty", {}, "not one character in empty; it is empty"),
+        (tmp_path / "empty", {"unit": "byte"}, "not one byte in empty"),
+        (tmp_path / "white", {"unit": "word"}, "it is empty, except for white space"),
+        (tmp_path / "bad", {}, r"not utf-8: byte 8 \(line 3\) is 0xff"),
+        (tmp_path / "bz2", {}, "not utf-8"),
+        ("long " * 1000, {}, "cannot read"),
+        ("zero\0byte", {}, "cannot read"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            read_text(path, **options)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "memmap", refuse)
+    with pytest.raises(InputError, match="no right to read it"):
+        read_text(poem)
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=20), st.sampled_from(["uint8", "uint16", "int32", ">i8"]))
+def test_npy(tmp_path_factory, codes, dtype):
+    path = tmp_path_factory.mktemp("npy") / "codes.npy"
+    codes = np.array(codes).astype("uint8").astype(dtype)
+    np.save(path, codes)
+    assert read_npy(path) == Sequences.from_arrays(codes)
+    np.save(path, np.stack([codes, codes]))
+    assert [document.tolist() for document in read(path)] == [codes.tolist()] * 2
+    np.save(path, np.asfortranarray(np.stack([codes, codes])))
+    assert [document.tolist() for document in read(str(path))] == [codes.tolist()] * 2
+
+
+def test_npy_stays_on_disk(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(10, dtype=np.uint16))
+    sequences = read_npy(tmp_path / "a.npy", alphabet_size=10, label="ten")
+    base = sequences.codes
+    while not isinstance(base, np.memmap):
+        base = base.base
+    assert sequences.provenance["label"] == "ten"
+    assert sequences.provenance["sources"][0]["bytes"] == (tmp_path / "a.npy").stat().st_size
+    assert read_npy(tmp_path / "a.npy", alphabet="abcdefghij").decode(0) == "abcdefghij"
+
+
+def test_damaged_npy(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(100))
+    whole = path.read_bytes()
+    for size in [0, 3, *range(6, len(whole), 37), len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        with pytest.raises(FormatError, match=r"no \.npy file" if size < 6 else "damaged"):
+            read_npy(path)
+    np.save(path, np.array([{}]), allow_pickle=True)
+    with pytest.raises(FormatError, match="one of objects"):
+        read_npy(path)
+    for array, words in [
+        ([0.5], "floating-point"),
+        (np.zeros((1, 1, 1), int), "3 dimensions"),
+        ([], "empty"),
+        (3, "one"),
+    ]:
+        np.save(path, array)
+        with pytest.raises(InputError, match=words):
+            read_npy(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_npy(tmp_path / "b.npy")
+
+
+def test_one_door(tmp_path, poem):
+    sequences = read(poem, unit="word")
+    assert symbols_of(sequences)[0][0] == "So"
+    sequences.save(tmp_path / "codes.arrow")
+    sequences.save(tmp_path / "unmarked")
+    assert read(tmp_path / "codes.arrow") == read(str(tmp_path / "unmarked")) == sequences
+    np.save(tmp_path / "codes.npy", [0, 1])
+    assert read(tmp_path / "codes.npy", alphabet_size=4).alphabet_size == 4
+    assert len(read([poem, poem])) == 2
+    for path, options, words in [
+        (poem, {"column": "a"}, r"column cannot be used with text \(read_text\), which takes: unit, documents"),
+        (tmp_path / "codes.npy", {"unit": "word", "separator": "x"}, "unit, separator cannot be used with a .npy file"),
+        (tmp_path / "unmarked", {"unit": "word"}, "unit cannot be used with an Arrow file"),
+        (tmp_path / "missing.arrow", {}, "no such file"),
+        (tmp_path / "missing.npy", {}, "no such file"),
+        (Path(tmp_path), {}, "is a folder"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            read(path, **options)

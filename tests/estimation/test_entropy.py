@@ -12,6 +12,7 @@ from scipy import integrate, special
 from miscope.counting.fingerprint import FingerprintArray
 from miscope.errors import InputError
 from miscope.estimation import entropy as module
+from miscope.estimation import nsb as nsb_module
 from miscope.estimation.entropy import ESTIMATORS, entropy, estimator, information, mutual_information
 
 HISTOGRAM = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
@@ -195,7 +196,7 @@ def test_nsb_of_many_samples_is_the_plug_in():
 def test_nsb_of_many_distinct_counts_does_not_depend_on_the_shortcut(monkeypatch):
     counts = np.random.default_rng(3).integers(1, 3000, 1500)
     short = estimate("nsb", counts, 5000)
-    monkeypatch.setattr(module, "_condense", lambda counts, weights: (counts, weights))
+    monkeypatch.setattr(nsb_module, "_condense", lambda counts, weights: (counts, weights))
     assert short == pytest.approx(estimate("nsb", counts, 5000), abs=1e-10)
 
 
@@ -203,7 +204,7 @@ def test_nsb_of_many_distinct_counts_does_not_depend_on_the_shortcut(monkeypatch
 def test_condensed_counts_carry_the_likelihood(beta):
     counts = np.unique(np.random.default_rng(4).integers(16, 10**6, 5000))
     weights = np.random.default_rng(5).uniform(0, 3, counts.size)
-    nodes, new_weights = module._condense(counts, weights)
+    nodes, new_weights = nsb_module._condense(counts, weights)
     assert nodes.size < counts.size / 10
     exact = weights @ special.gammaln(counts + beta)
     assert new_weights @ special.gammaln(nodes + beta) == pytest.approx(exact, rel=1e-13)

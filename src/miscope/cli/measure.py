@@ -65,7 +65,7 @@ def measure(
     ] = None,
     estimator: Annotated[
         str, typer.Option(help="plug_in, miller_madow, grassberger, chao_shen, shrinkage, zhang or nsb.")
-    ] = "grassberger",
+    ] = "miller_madow",
     null: Annotated[
         str,
         typer.Option(

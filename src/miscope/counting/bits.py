@@ -78,27 +78,23 @@ def _rank(plane, ranks, position):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _intersection(plane, other, start, stop, lag):  # type: ignore[no-untyped-def]
     # Plainly: sum(plane[t] & other[t + lag] for t in range(start, stop))
-    first = start >> 6
-    last = (stop - 1) >> 6
-    jump = lag >> 6
+    first = np.uintp(start >> 6)
+    last = np.uintp((stop - 1) >> 6)
+    jump = np.uintp(lag >> 6)
+    one = np.uintp(1)
     down = np.uint64(lag & 63)
     # A shift by 64 is undefined, so the upper word is shifted in two steps: by 1, then by 63 - down.
     up = np.uint64(63) - down
     head = ~np.uint64(0) << np.uint64(start & 63)
     tail = ~np.uint64(0) >> np.uint64(63 - ((stop - 1) & 63))
-    one = np.uint64(1)
+    ends = plane[first] & ((other[first + jump] >> down) | ((other[first + jump + one] << one) << up))
     if first == last:
-        shifted = (other[first + jump] >> down) | ((other[first + jump + 1] << one) << up)
-        return _ones(plane[first] & shifted & head & tail)
-    shifted = (other[first + jump] >> down) | ((other[first + jump + 1] << one) << up)
-    total = _ones(plane[first] & shifted & head)
-    shifted = (other[last + jump] >> down) | ((other[last + jump + 1] << one) << up)
-    total += _ones(plane[last] & shifted & tail)
-    near = plane[first + 1 : last]
-    low = other[first + 1 + jump : last + jump]
-    high = other[first + 2 + jump : last + jump + 1]
-    for k in range(len(near)):
-        total += _ones(near[k] & ((low[k] >> down) | ((high[k] << one) << up)))
+        return _ones(ends & head & tail)
+    total = _ones(ends & head)
+    ends = plane[last] & ((other[last + jump] >> down) | ((other[last + jump + one] << one) << up))
+    total += _ones(ends & tail)
+    for k in range(first + one, last):
+        total += _ones(plane[k] & ((other[k + jump] >> down) | ((other[k + jump + one] << one) << up)))
     return total
 
 

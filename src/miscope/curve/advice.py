@@ -20,6 +20,7 @@ def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int) -> tuple[st
     effective = float(lengths.sum()) ** 2 / float(np.sum(lengths.astype(np.float64) ** 2))
     found = [
         _floor(curve, n_symbols_seen),
+        _serial(curve),
         _few_pairs(curve),
         _few_documents(curve, effective, lengths),
         _long_memory(curve, effective, lengths),
@@ -55,6 +56,21 @@ def _floor(curve: MICurve, n_symbols_seen: int) -> str:
     return (
         f"at {_span(curve.lags[high])}, the plug-in estimate may be mostly bias (about {bias[high].max():.2g} nats): "
         'measure with a null, or with estimator="grassberger"'
+    )
+
+
+def _serial(curve: MICurve) -> str:
+    """A floor that is too low because neighbouring pairs resemble each other, as leaving out blocks shows."""
+    if curve.quantity != "mutual_information" or not curve.n_blocks or curve.bias_corrected:
+        return ""
+    errors = curve.jackknife(excess=True)
+    bias = curve.excess - errors.corrected
+    high = (bias > 3 * errors.stderr) & (bias > np.abs(curve.excess) / 2)
+    if not high.any():
+        return ""
+    return (
+        f"at {_span(curve.lags[high])}, leaving out blocks shows a bias of about {bias[high].max():.2g} nats that the null "
+        f'"{curve.null_name}" does not take away, because neighbouring pairs are alike: measure with null="rotate"'
     )
 
 

@@ -26,7 +26,7 @@ def measure(
     source: Any,
     lags: Lags = None,
     *,
-    estimator: str = "grassberger",
+    estimator: str = "miller_madow",
     null: nulls.Null = "global",
     blocks: int = 32,
     method: str = "auto",
@@ -50,11 +50,13 @@ def measure(
         Distances in symbols: ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"``, ``"all:512"``,
         or a list. Default: log-spaced to a quarter of the longest document, 10,000 at most.
     estimator
-        ``plug_in``, ``miller_madow``, ``grassberger``, ``chao_shen``, ``shrinkage``, ``zhang`` or ``nsb``.
+        ``plug_in``, ``miller_madow`` (default: a smooth function of the counts, so that leaving out blocks gives true bars
+        also near the floor), ``grassberger``, ``chao_shen``, ``shrinkage``, ``zhang`` or ``nsb``.
     null
         What the curve is compared with: ``global`` (chance alone), ``document`` (chance and the documents' different
-        compositions), ``rotate`` (right symbols turned inside their document by a random offset), ``none``, or a
-        function ``(sequences, generator) -> Sequences`` that draws a surrogate.
+        compositions), ``rotate`` (right symbols turned inside their document by a random offset: the floor for large
+        alphabets in serially dependent data, where chance alone is too low a floor), ``none``, or a function
+        ``(sequences, generator) -> Sequences`` that draws a surrogate.
     blocks
         Blocks of the jackknife that gives the bars; 0 for no bars.
     method
@@ -111,22 +113,23 @@ def measure(
         estimator = "plug_in"
     counter = Counter(sequences, lags, blocks, method)
     drawn = is_drawn(null, counter, quantity)
-    computed = "none" if callable(null) or null == "rotate" else ("global" if drawn else null)
+    computed = "none" if callable(null) else ("global" if drawn else null)
     ask = question(quantity, estimator, counter, computed, values)
     report = None if progress is None else _Passes(progress, 1 + n_surrogates * drawn)
     results = counter.map(ask, threads, report)
-    floor = between_anchors(results)
+    floor, floor_stderr = between_anchors(results), np.zeros(len(results))
     if drawn:
         surrogates = []
         for k in range(n_surrogates):
             other = _surrogate_counter(null, counter, np.random.default_rng([seed, k]))
             found = other.map(question(quantity, estimator, other, "none", values), threads, report)
             surrogates.append(np.array([result.values for result in found]).T)
-        floor = np.mean(surrogates, axis=0)
+        floor, floor_stderr = _drawn_floor(np.array(surrogates), floor, counter)
     curve = _assemble(
         counter,
         results,
         floor,
+        floor_stderr,
         estimator=estimator,
         null_name=name,
         quantity=quantity,
@@ -178,7 +181,23 @@ class _Passes:
         self._progress(min(self._before + done, self._n_passes * total), self._n_passes * total)
 
 
-def _assemble(counter: Counter, results: list[LagResult], floor: np.ndarray, **about: Any) -> MICurve:
+def _drawn_floor(surrogates: np.ndarray, chance: np.ndarray, counter: Counter) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of surrogates, shape (n_blocks + 1, n_lags), and the standard error that drawing so few of them leaves.
+
+    Where blocks are whole documents, a surrogate's pairs stay in their block, and leaving it out does to the surrogate
+    what it does to the data, noise of drawing included. Where documents are cut, the right symbols of a block come from
+    other blocks; then leaving out a block changes the floor as it changes chance.
+    """
+    floor = surrogates.mean(axis=0)
+    if 2 * counter.blocks.n_cut <= counter.blocks.count:
+        return floor, np.zeros(floor.shape[1])
+    floor[1:] = floor[0] + (chance[1:] - chance[0])
+    return floor, surrogates[:, 0].std(axis=0, ddof=1) / np.sqrt(len(surrogates))
+
+
+def _assemble(
+    counter: Counter, results: list[LagResult], floor: np.ndarray, floor_stderr: np.ndarray, **about: Any
+) -> MICurve:
     values = np.array([result.values for result in results]).T
     block_pairs = np.array([result.block_pairs for result in results]).T
     held = block_pairs[: counter.blocks.count]
@@ -187,6 +206,7 @@ def _assemble(counter: Counter, results: list[LagResult], floor: np.ndarray, **a
     corrected = about["bias_corrected"]
     mi = errors.corrected if corrected else values[0]
     excess = excess_errors.corrected if corrected else values[0] - floor[0]
+    excess_stderr = np.hypot(excess_errors.stderr, floor_stderr)
     return MICurve(
         lags=counter.lags,
         mi=mi,
@@ -195,10 +215,10 @@ def _assemble(counter: Counter, results: list[LagResult], floor: np.ndarray, **a
         block_pairs=held,
         null=mi - excess,
         null_replicates=floor[1:],
-        excess_stderr=excess_errors.stderr,
+        excess_stderr=excess_stderr,
         chance=np.array([result.chance for result in results]) if about["null_name"] == "document" else None,
         n_pairs=block_pairs.sum(axis=0),
-        p_values=one_sided_p(excess, excess_errors.stderr, excess_errors.degrees),
+        p_values=one_sided_p(excess, excess_stderr, excess_errors.degrees),
         **about,
     )
 

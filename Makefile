@@ -1,0 +1,62 @@
+# `make demo` and `make test` need python3 and make, and set up the rest themselves.
+PYTHON ?= python3
+VENV := .venv
+CORE := .venv-core
+BIN := $(VENV)/bin
+JOBS ?= auto
+# Whatever a test or a benchmark runs takes these from the environment, so that nothing depends on the machine's own.
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full test-core lint bench cost-model clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# Environments: made when missing, made anew when what they are made from has changed.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (once; a minute or two)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP_INSTALL) --upgrade pip
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas]' --group test --group lint
+	@touch $@
+
+$(CORE)/.installed: pyproject.toml constraints.txt
+	@echo "setting up $(CORE), with the core dependencies only"
+	@rm -rf $(CORE)
+	@$(PYTHON) -m venv $(CORE)
+	@$(CORE)/bin/python $(PIP_INSTALL) --upgrade pip
+	@$(CORE)/bin/python $(PIP_INSTALL) --editable . --group test
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	@$(BIN)/python $(PIP_INSTALL) --group bench
+	@touch $@
+
+demo: $(VENV)/.installed ## measure text that every Python has, and draw it
+	@$(BIN)/miscope demo
+
+test: test-full test-core ## all tests, in the full environment and with the core dependencies only
+
+test-full: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -n $(JOBS)
+
+test-core: $(CORE)/.installed
+	$(CORE)/bin/python -m pytest -q -n $(JOBS) -m "not extras and not slow" tests/core tests/cli tests/curve tests/sequences
+
+lint: $(VENV)/.installed ## formatting, style, types, and which way imports point
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench ## measure speed against other programs, side by side, into benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py --write
+
+cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
+	$(BIN)/python benchmarks/cost_model.py
+
+clean: ## remove environments, caches and the demo's results
+	rm -rf $(VENV) $(CORE) dist build miscope-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

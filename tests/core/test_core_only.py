@@ -1,0 +1,84 @@
+"""What must hold with the core dependencies only; run in both environments."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import miscope as ms
+
+HEAVY = ("torch", "dask", "plotly", "pandas", "matplotlib", "numba", "scipy", "pyarrow", "typer", "rich", "lmfit")
+
+
+def test_importing_is_light():
+    code = f"import sys, miscope; print([name for name in {HEAVY} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_help_needs_nothing_heavy():
+    code = (
+        "import sys\nsys.argv = ['miscope', '--help']\nfrom miscope.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY[:8]} if name in sys.modules], file=sys.stderr)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr.strip() == "[]"
+    assert "measure" in found.stdout
+
+
+def test_public_surface():
+    assert ms.__all__ == [
+        "Fingerprints",
+        "FormatError",
+        "InputError",
+        "MICurve",
+        "MiscopeError",
+        "MissingExtraError",
+        "PairCounts",
+        "Sequences",
+        "__version__",
+        "builtin_corpus",
+        "count_fingerprints",
+        "count_pairs",
+        "entropy",
+        "measure",
+        "mutual_information",
+        "plot",
+        "read",
+        "read_npy",
+        "read_text",
+    ]
+    assert dir(ms) == sorted(ms.__all__)
+    for name in ms.__all__:
+        assert getattr(ms, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'mesure'"):
+        ms.mesure
+
+
+def test_the_whole_way_needs_no_extra(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog\n" * 200)
+    curve = ms.measure(ms.read_text(text, unit="word"), lags=[1, 2, 9], blocks=8)
+    curve.save(tmp_path / "curve.json")
+    curve.save(tmp_path / "curve.parquet")
+    ms.plot(ms.MICurve.load(tmp_path / "curve.json"), tmp_path / "curve.png")
+    assert curve.to_table().column("lag").to_pylist() == [1, 2, 9]
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+
+
+def test_what_needs_an_extra_says_which():
+    curve = ms.measure(np.arange(100) % 2, lags=[1], blocks=4)
+    if importlib.util.find_spec("pandas"):
+        assert list(curve.to_frame()["lag"]) == [1]
+    else:
+        with pytest.raises(ms.MissingExtraError, match=r'pip install "miscope\[pandas\]"'):
+            curve.to_frame()
+
+
+@pytest.mark.extras
+def test_the_full_environment_is_full():
+    """Catches a full job that silently runs without what it is there to test."""
+    assert importlib.util.find_spec("pandas")

@@ -1,6 +1,6 @@
 """Measure what the kernels cost, and fit the constants of src/miscope/counting/costs.py.
 
-    python benchmarks/cost_model.py            # measure, fit, print constants and how good the choice is
+python benchmarks/cost_model.py            # measure, fit, print constants and how good the choice is
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fit(method: str, rows: list[tuple[tuple[str, int, int, int, bool], tuple[flo
         seconds = np.array([s for _, s in mine]) * 1e9
         constants, _ = optimize.nnls(terms / seconds[:, None], np.ones(len(seconds)))
         ratio = terms @ constants / seconds
-        print(f'    ("{method}", "{what}"): ({", ".join(f"{c:.3g}" for c in constants)}),', end="")
+        print(f'    ("{method}", "{what}"): ({" ".join(f"{c:.3g}," for c in constants)}),', end="")
         print(f"  # predicted over measured {ratio.min():.2f} to {ratio.max():.2f}")
 
 
@@ -73,7 +73,10 @@ def main() -> None:
         rows.append((case, measure(*case)))
         method, kinds, blocks, documents, _ = case
         prepare, lag = (1e9 / N * seconds for seconds in rows[-1][1])
-        print(f"{method:7} {kinds:6} kinds {blocks:3} blocks {documents:5} documents: {prepare:8.3f} + {lag:8.4f} ns a symbol")
+        print(
+            f"{method:7} {kinds:6} kinds {blocks:3} blocks {documents:5} documents: "
+            f"{prepare:8.3f} + {lag:8.4f} ns a symbol"
+        )
     for method in ("dense", "bits", "sparse"):
         fit(method, rows)
     losses = []

@@ -119,11 +119,7 @@ def kept_pairs(left, offsets, lag, right=None, hole=(0, 0)):
     """Pairs of each document whose left symbol is not at a position in the hole: one list of pairs a document."""
     right = left if right is None else right
     return [
-        [
-            (int(left[t]), int(right[t + lag]))
-            for t in range(int(start), int(stop) - lag)
-            if not hole[0] <= t < hole[1]
-        ]
+        [(int(left[t]), int(right[t + lag])) for t in range(int(start), int(stop) - lag) if not hole[0] <= t < hole[1]]
         for start, stop in itertools.pairwise(offsets)
     ]
 

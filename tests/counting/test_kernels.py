@@ -1,16 +1,17 @@
 """Every kernel against counting by hand, exactly, through both doors; also run with the JIT off (test_without_jit)."""
 
 import os
+import re
 from contextlib import contextmanager
 from unittest import mock
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import miscope as ms
+import naive
 from miscope.counting import doors, sparse, tally
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.doors import Counter, count_fingerprints, count_pairs
@@ -28,7 +29,7 @@ MOST_DOCUMENTS = 8 if JIT else 3
 LAGS = (1, 2, 3, 16, 62, 63, 64, 65, 66, 126, 127, 128, 129)
 BLOCKS = (0, 2, 3, 7, 32)
 SETTINGS = settings(
-    max_examples=120 if JIT else 15,
+    max_examples=250 if JIT else 60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -126,9 +127,9 @@ def check_pairs(found, sequences, lags, blocks, right=None):
             mine = slice(cells.offsets[j], cells.offsets[j + 1])
             keys = cells.keys[mine].tolist()
             assert keys == sorted(keys)
-            assert [((key // size, key % size), n) for key, n in zip(keys, cells.counts[mine].tolist(), strict=True)] == (
-                sorted(part.items())
-            )
+            assert [
+                ((key // size, key % size), n) for key, n in zip(keys, cells.counts[mine].tolist(), strict=True)
+            ] == (sorted(part.items()))
 
 
 def possible(method, sequences):
@@ -217,9 +218,10 @@ def test_large_counts_on_both_sides_of_leaving_a_block_out(method, blocks):
     generator = np.random.default_rng(5)
     n = 5 * border
     codes = np.zeros(n, np.uint8)
-    # Symbol 1 alone fills the last fifth, just above the border; 2 and 3 are rare.
-    codes[-border - 3 :] = 1
-    rare = generator.choice(n - border - 20, max(4, border // 100), replace=False)
+    # Symbol 1 alone fills about a fifth, just above the border, across a border of blocks; 2 and 3 are rare.
+    start = 24 * border // 10
+    codes[start : start + border + 10] = 1
+    rare = generator.choice(2 * border, max(4, border // 100), replace=False)
     codes[rare] = generator.integers(2, 4, len(rare))
     sequences = Sequences.from_arrays(codes, alphabet_size=4)
     lags = [1, 2, 7]
@@ -270,7 +272,7 @@ def test_pairs_of_hashes_are_right_or_refused():
     try:
         found = count_pairs(sequences, [1], 0)
     except InputError as error:
-        assert "alphabet" in str(error) or "symbols" in str(error)  # noqa: PT017
+        assert re.search("alphabet|symbols", str(error))  # noqa: PT017
     else:
         check_pairs(found, sequences, [1], 0)
 

@@ -68,8 +68,8 @@ def _summary(curve: MICurve) -> str:
     for i, lag in enumerate(curve.lags):
         if lag in _SHOWN:
             lines.append(
-                f"{lag:8d}   {curve.mi[i]:10.5f}                  = {parts.chance[i]:8.5f} + {parts.composition[i]:8.5f} + "
-                f"{parts.sequential[i]:8.5f}  (95 %: {low[i]:.5f} to {high[i]:.5f})"
+                f"{lag:8d}   {curve.mi[i]:10.5f}                  = {parts.chance[i]:8.5f} + "
+                f"{parts.composition[i]:8.5f} + {parts.sequential[i]:8.5f}  (95 %: {low[i]:.5f} to {high[i]:.5f})"
             )
     seen = curve.lags[curve.significant()]
     reach = f"up to lag {seen.max():,}" if len(seen) else "at no lag"

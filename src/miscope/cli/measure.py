@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +99,7 @@ def measure(
 ) -> None:
     """Measure how mutual information falls with distance.
 
-    Examples:
+    For example:
 
       miscope measure book.txt
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -182,15 +182,13 @@ def _watch(futures: list[Future[_T]], work: list[int], progress: Progress | None
     """Wait for all, report as they end, and stop at the first error."""
     if progress is not None:
         progress(0, sum(work))
-    pending, done_work = set(futures), 0
     size = dict(zip(futures, work, strict=True))
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
-            done_work += size[future]
+    done = 0
+    for future in as_completed(futures):
+        future.result()
+        done += size[future]
         if progress is not None:
-            progress(done_work, sum(work))
+            progress(done, sum(work))
 
 
 def _thread_count(threads: int | None) -> int:

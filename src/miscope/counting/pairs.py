@@ -62,7 +62,8 @@ class Fingerprints:
         return np.asarray(self.block_pairs.sum(axis=1))
 
     def __repr__(self) -> str:
-        return f"Fingerprints({len(self.lags)} lags, {self.n_blocks} blocks, {self.n_pairs.max(initial=0):,} pairs at most)"
+        most = self.n_pairs.max(initial=0)
+        return f"Fingerprints({len(self.lags)} lags, {self.n_blocks} blocks, {most:,} pairs at most)"
 
 
 def cell_fingerprints(cells: Cells, alphabet_size: int, n_blocks: int) -> LagFingerprints:

@@ -26,7 +26,6 @@ class _Groups(NamedTuple):
 
     starts: np.ndarray
     position: np.ndarray
-    before: np.ndarray  # symbols between the start of the document and the position
     after: np.ndarray  # symbols from the position to the end of the document, itself included
 
 
@@ -35,38 +34,27 @@ class SparseKernel:
 
     def __init__(self, data: PairData) -> None:
         self.data = data
-        self.left = _group(data.left, data.offsets, data.alphabet_size)
-        self.right = self.left if data.right is data.left else _group(data.right, data.offsets, data.alphabet_size)
+        self.groups = _group(data.left, data.offsets, data.alphabet_size)
         block_type = np.uint16 if len(data.bounds) <= 2**16 else np.uint32
-        self.block = (np.searchsorted(data.bounds, self.left.position, side="right") - 1).astype(block_type)
-        self.longest = int(np.diff(self.left.starts).max())
+        self.block = (np.searchsorted(data.bounds, self.groups.position, side="right") - 1).astype(block_type)
+        self.longest = int(np.diff(self.groups.starts).max())
 
     def fingerprints(self, lag: int) -> LagFingerprints:
         """Count one lag and return only its fingerprints."""
-        data, left, right = self.data, self.left, self.right
-        n_blocks = data.n_blocks
-        joint = _pair_tally(
-            data.right,
-            left.starts,
-            left.position,
-            left.after,
-            self.block,
-            lag,
-            n_blocks,
-            data.alphabet_size,
-            self.longest,
-        )
-        *left_tally, block_pairs = _symbol_tally(left.starts, left.position, left.after, lag, 0, data.bounds, n_blocks)
-        # A right symbol has a partner if at least `lag` symbols stand before it; its pair is in the partner's block.
-        *right_tally, _ = _symbol_tally(right.starts, right.position, right.before, lag - 1, lag, data.bounds, n_blocks)
-        return LagFingerprints(compact(*joint), compact(*left_tally), compact(*right_tally), block_pairs)
+        data, groups = self.data, self.groups
+        size, n_blocks = data.alphabet_size, data.n_blocks
+        if n_blocks:
+            joint = _pair_tally(data.right, *groups, self.block, lag, n_blocks, size, self.longest)
+        else:
+            joint = _pair_tally_whole(data.right, *groups, lag, size, self.longest)
+        *left, block_pairs = _side_tally(data.left, data.offsets, data.bounds, lag, 0, n_blocks, size)
+        *right, _ = _side_tally(data.right, data.offsets, data.bounds, lag, lag, n_blocks, size)
+        return LagFingerprints(compact(*joint), compact(*left), compact(*right), block_pairs)
 
     def cells(self, lag: int) -> Cells:
         """Count one lag and return the counts."""
-        data, left = self.data, self.left
-        block, keys, counts = _pair_cells(
-            data.right, left.starts, left.position, left.after, self.block, lag, data.alphabet_size, self.longest
-        )
+        data = self.data
+        block, keys, counts = _pair_cells(data.right, *self.groups, self.block, lag, data.alphabet_size, self.longest)
         order = np.lexsort((keys, block))
         offsets = np.searchsorted(block[order], np.arange(len(data.bounds))).astype(np.int64)
         return Cells(offsets, keys[order], counts[order])
@@ -86,16 +74,14 @@ def _group_positions(codes, offsets, alphabet_size, like):  # type: ignore[no-un
         starts[a + 1] += starts[a]
     free = starts[:-1].copy()
     position = np.empty(len(codes), like.dtype)
-    before = np.empty(len(codes), like.dtype)
     after = np.empty(len(codes), like.dtype)
     for document in range(len(offsets) - 1):
         for t in range(offsets[document], offsets[document + 1]):
             slot = free[codes[t]]
             free[codes[t]] += 1
             position[slot] = t
-            before[slot] = t - offsets[document]
             after[slot] = offsets[document + 1] - t
-    return starts, position, before, after
+    return starts, position, after
 
 
 @njit(nogil=True, cache=True)
@@ -119,6 +105,35 @@ def _gather(right, position, after, block, first, last, lag, where, entries):  #
 
 
 @njit(nogil=True, cache=True)
+def _pair_tally_whole(right, starts, position, after, lag, alphabet_size, longest):  # type: ignore[no-untyped-def]
+    # Without blocks there is one entry a right symbol, and its count can stand in the table itself.
+    small = np.zeros((1, SMALL), np.int64)
+    large = np.zeros((1, len(position) // SMALL + 1), np.int64)
+    n_large = 0
+    total = np.zeros(alphabet_size, np.uint32)
+    symbols = np.empty(longest, np.uint32)
+    for a in range(alphabet_size):
+        n = 0
+        for k in range(starts[a], starts[a + 1]):
+            if lag < after[k]:
+                b = right[np.uintp(position[k]) + np.uintp(lag)]
+                count = total[b]
+                if count == 0:
+                    symbols[n] = b
+                    n += 1
+                total[b] = count + np.uint32(1)
+        for e in range(n):
+            count = total[symbols[e]]
+            total[symbols[e]] = 0
+            if count < SMALL:
+                small[0, count] += 1
+            else:
+                large[0, n_large] = count
+                n_large += 1
+    return small, large[:, :n_large].copy()
+
+
+@njit(nogil=True, cache=True)
 def _pair_tally(right, starts, position, after, block, lag, n_blocks, alphabet_size, longest):  # type: ignore[no-untyped-def]
     small = np.zeros((n_blocks + 1, SMALL), np.int64)
     large = np.zeros((n_blocks + 1, len(position) // SMALL + 1), np.int64)
@@ -135,22 +150,20 @@ def _pair_tally(right, starts, position, after, block, lag, n_blocks, alphabet_s
         for e in range(n):
             b = symbols[e]
             count = np.int64(total[b])
+            histogram = np.int64(blocks[e]) + 1
             last = where[b] == e
             if count < SMALL:
                 small[0, count] += last
-                if n_blocks > 0:
-                    j = np.int64(blocks[e]) + 1
-                    small[j, count] -= 1
-                    small[j, count - np.int64(counts[e])] += 1
-            else:
-                if row[b] == 0:
-                    large[:, n_large] = count
-                    n_large += 1
-                    row[b] = n_large
-                if n_blocks > 0:
-                    _leave_out(small, large, np.int64(blocks[e]) + 1, row[b] - 1, np.int64(counts[e]))
-                if last:
-                    row[b] = 0
+                small[histogram, count] -= 1
+                small[histogram, count - np.int64(counts[e])] += 1
+                continue
+            if row[b] == 0:
+                large[:, n_large] = count
+                n_large += 1
+                row[b] = n_large
+            _leave_out(small, large, histogram, row[b] - 1, np.int64(counts[e]))
+            if last:
+                row[b] = 0
         for e in range(n):
             total[symbols[e]] = 0
     _add_whole(small)
@@ -176,45 +189,61 @@ def _add_whole(small):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _symbol_tally(starts, position, room, least, back, bounds, n_blocks):  # type: ignore[no-untyped-def]
-    # Tallies of one side's symbols: those with room > least, in the block of `position - back`.
-    small = np.zeros((n_blocks + 1, SMALL), np.int64)
-    large = np.zeros((n_blocks + 1, len(position) // SMALL + 1), np.int64)
-    n_large = 0
-    held = np.zeros(len(bounds) - 1, np.int64)
-    used = np.empty(len(bounds) - 1, np.int64)
+def _side_tally(codes, offsets, bounds, lag, shift, n_blocks, alphabet_size):  # type: ignore[no-untyped-def]
+    # Tallies of one side of the pairs: of the symbols at `t + shift`, t the position of the left one.
+    total = np.zeros(alphabet_size, np.int64)
+    held = np.zeros(alphabet_size, np.uint32)
+    room = min(len(codes), (len(bounds) - 1) * alphabet_size)
+    symbols, blocks, counts = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     block_pairs = np.zeros(len(bounds) - 1, np.int64)
-    for a in range(len(starts) - 1):
-        count = np.int64(0)
-        n_used = 0
-        j = 0
-        for k in range(starts[a], starts[a + 1]):
-            if room[k] > least:
-                while position[k] - back >= bounds[j + 1]:
-                    j += 1
-                if held[j] == 0:
-                    used[n_used] = j
-                    n_used += 1
-                held[j] += 1
-                count += 1
-        if count == 0:
-            continue
-        if count < SMALL:
-            small[0, count] += 1
+    end = 0
+    for j in range(len(bounds) - 1):
+        first = end
+        document = np.searchsorted(offsets, bounds[j], side="right") - 1
+        while document < len(offsets) - 1 and offsets[document] < bounds[j + 1]:
+            start = max(offsets[document], bounds[j])
+            stop = max(start, min(offsets[document + 1] - lag, bounds[j + 1]))
+            document += 1
+            block_pairs[j] += stop - start
+            for symbol in codes[start + shift : stop + shift]:
+                count = held[symbol]
+                if count == 0:
+                    symbols[end] = symbol
+                    end += 1
+                held[symbol] = count + np.uint32(1)
+        for e in range(first, end):
+            blocks[e] = j
+            counts[e] = held[symbols[e]]
+            total[symbols[e]] += np.int64(counts[e])
+            held[symbols[e]] = 0
+    return *_tally_entries(total, symbols[:end], blocks, counts, n_blocks), block_pairs
+
+
+@njit(nogil=True, cache=True)
+def _tally_entries(total, symbols, blocks, counts, n_blocks):  # type: ignore[no-untyped-def]
+    small = np.zeros((n_blocks + 1, SMALL), np.int64)
+    row = np.zeros(len(total), np.int64)
+    n_large = 0
+    for symbol in range(len(total)):
+        if total[symbol] < SMALL:
+            small[0, total[symbol]] += 1
         else:
-            large[:, n_large] = count
+            row[symbol] = n_large
             n_large += 1
-        for k in range(n_used):
-            j = used[k]
-            block_pairs[j] += held[j]
-            if n_blocks > 0 and count < SMALL:
-                small[j + 1, count] -= 1
-                small[j + 1, count - held[j]] += 1
-            elif n_blocks > 0:
-                _leave_out(small, large, j + 1, n_large - 1, held[j])
-            held[j] = 0
+    large = np.zeros((n_blocks + 1, n_large), np.int64)
+    for symbol in range(len(total)):
+        if total[symbol] >= SMALL:
+            large[:, row[symbol]] = total[symbol]
+    if n_blocks > 0:
+        for e in range(len(symbols)):
+            histogram, count = np.int64(blocks[e]) + 1, total[symbols[e]]
+            if count < SMALL:
+                small[histogram, count] -= 1
+                small[histogram, count - np.int64(counts[e])] += 1
+            else:
+                _leave_out(small, large, histogram, row[symbols[e]], np.int64(counts[e]))
     _add_whole(small)
-    return small, large[:, :n_large].copy(), block_pairs
+    return small, large
 
 
 @njit(nogil=True, cache=True)

@@ -69,8 +69,8 @@ def _serial(curve: MICurve) -> str:
     if not high.any():
         return ""
     return (
-        f"at {_span(curve.lags[high])}, leaving out blocks shows a bias of about {bias[high].max():.2g} nats that the null "
-        f'"{curve.null_name}" does not take away, because neighbouring pairs are alike: measure with null="rotate"'
+        f"at {_span(curve.lags[high])}, leaving out blocks shows a bias of about {bias[high].max():.2g} nats that the "
+        f'null "{curve.null_name}" does not take away, because neighbouring pairs are alike: measure with null="rotate"'
     )
 
 

@@ -50,8 +50,8 @@ def measure(
         Distances in symbols: ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"``, ``"all:512"``,
         or a list. Default: log-spaced to a quarter of the longest document, 10,000 at most.
     estimator
-        ``plug_in``, ``miller_madow`` (default: a smooth function of the counts, so that leaving out blocks gives true bars
-        also near the floor), ``grassberger``, ``chao_shen``, ``shrinkage``, ``zhang`` or ``nsb``.
+        ``plug_in``, ``miller_madow`` (default: a smooth function of the counts, so that leaving out blocks gives true
+        bars also near the floor), ``grassberger``, ``chao_shen``, ``shrinkage``, ``zhang`` or ``nsb``.
     null
         What the curve is compared with: ``global`` (chance alone), ``document`` (chance and the documents' different
         compositions), ``rotate`` (right symbols turned inside their document by a random offset: the floor for large

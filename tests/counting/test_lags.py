@@ -1,0 +1,158 @@
+"""From what people write to lags: every form, and every refusal by its words."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from miscope.counting.lags import default_lags, log_lags, parse_lags
+from miscope.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("written", "lags"),
+    [
+        ("1:20", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 16, 20]),
+        ("3:12", [3, 4, 5, 6, 7, 8, 9, 10, 12]),
+        ("5:5", [5]),
+        ("1:64:7", [1, 2, 4, 8, 16, 32, 64]),
+        ("1:3:50", [1, 2, 3]),
+        ("7:90:1", [7]),
+        ("all:4", [1, 2, 3, 4]),
+        ("4", [4]),
+        ("5,1,2,5", [1, 2, 5]),
+        (" 5, 1 ", [1, 5]),
+        (7, [7]),
+        (np.int64(7), [7]),
+        (np.uint8(7), [7]),
+        (np.array(7), [7]),
+        ([5, 1, 5], [1, 5]),
+        ((3, 2.0), [2, 3]),
+        ({4, 2}, [2, 4]),
+        (range(1, 4), [1, 2, 3]),
+        ((lag for lag in (9, 8)), [8, 9]),
+        (np.array([3, 1], np.uint16), [1, 3]),
+        (np.array([99.0]), [99]),
+    ],
+)
+def test_what_is_written(written, lags):
+    found = parse_lags(written, longest=100)
+    assert found.dtype == np.int64
+    assert found.tolist() == lags
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("", "cannot read lags ''; write for example"),
+        ("ten", "cannot read lags 'ten'; write for example"),
+        ("1:", "cannot read lags '1:'"),
+        (":", "cannot read lags ':'"),
+        ("1:2:3:4", "cannot read lags '1:2:3:4'"),
+        ("1:10.5", "cannot read lags '1:10.5'"),
+        ("all:", "cannot read lags 'all:'"),
+        ("all:x", "cannot read lags 'all:x'"),
+        ("1,,2", "cannot read lags '1,,2'"),
+        ("all:0", "no lags given; write"),
+        ("all:-3", "no lags given; write"),
+        ([], "no lags given; write"),
+        (np.zeros(0), "no lags given; write"),
+        ("0:10", r"lags start at 1 \(a symbol and the next one\); got 0"),
+        ("0", "lags start at 1 .* got 0"),
+        ("-4", "lags start at 1 .* got -4"),
+        (0, "lags start at 1 .* got 0"),
+        ([3, -2], "lags start at 1 .* got -2"),
+        ("9:3", "lags '9:3' hold nothing: give them as first:last"),
+        ("1:10:0", "lags '1:10:0' hold nothing"),
+        ("1:10:-1", "lags '1:10:-1' hold nothing"),
+        ("1:100", "no document is long enough for lag 100: the longest has 100 symbols, so the largest lag is 99"),
+        ("all:100", "no document is long enough for lag 100"),
+        ([5, 100], "no document is long enough for lag 100"),
+        (10**9, "no document is long enough for lag 1000000000"),
+        (f"1:{2**41}", "lag 2199023255552 is beyond any data"),
+        (f"all:{2**41}", "lag 2199023255552 is beyond any data"),
+        ([1.5, 2], "lags must be whole numbers; got 1.5"),
+        ([np.nan], "lags must be whole numbers; got nan"),
+        ([np.inf], "lags must be whole numbers; got inf"),
+        (True, "lags must be whole numbers; write"),
+        ([True, False], "lags must be whole numbers; write"),
+        (["1", "2"], "lags must be whole numbers; write"),
+        ([None], "lags must be whole numbers; write"),
+        ([1j], "lags must be whole numbers; write"),
+        ([[1, 2], [3, 4]], re.escape("lags must be a flat list, not an array of shape (2, 2)")),
+    ],
+)
+def test_what_is_refused(written, words):
+    with pytest.raises(InputError, match=words):
+        parse_lags(written, longest=100)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "99999999999999999999999",
+        "1,99999999999999999999999",
+        "all:1000000000000",
+        "1:50:1000000000000",
+        2**70,
+        [2**63],
+        [2**70],
+        [1e300],
+        5.5,
+        pytest.param(object(), id="object"),
+        pytest.param([[1], [2, 3]], id="ragged"),
+    ],
+)
+def test_what_no_array_holds_is_refused_too(written):
+    with pytest.raises(InputError, match="lag"):
+        parse_lags(written, longest=100)
+
+
+@pytest.mark.parametrize("written", ["18446744073709551617", [2**63]])
+def test_a_lag_too_large_is_not_called_too_small(written):
+    with pytest.raises(InputError, match=r"^(?!.*lags start at 1).*lag"):
+        parse_lags(written, longest=100)
+
+
+@pytest.mark.parametrize("longest", [0, 1])
+def test_data_without_any_pair(longest):
+    for written in (None, "1:10", [1]):
+        with pytest.raises(InputError, match="no pairs at any lag: no document has more than one symbol"):
+            parse_lags(written, longest)
+
+
+@pytest.mark.parametrize(
+    ("longest", "largest"), [(2, 1), (3, 1), (7, 1), (8, 2), (100, 25), (40_000, 10_000), (10**7, 10_000)]
+)
+def test_default_lags_reach_a_quarter_of_the_longest_document(longest, largest):
+    lags = parse_lags(None, longest)
+    np.testing.assert_array_equal(lags, default_lags(longest))
+    assert lags[0] == 1
+    assert lags[-1] == largest
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**6), st.none() | st.integers(2, 60))
+def test_log_lags_hold_both_ends_and_ascend(first, more, n):
+    last = first + more
+    lags = log_lags(first, last, n)
+    assert lags.dtype == np.int64
+    assert (lags[0], lags[-1]) == (first, last)
+    assert (np.diff(lags) > 0).all()
+    if n is not None:
+        assert len(lags) <= n
+
+
+@given(st.integers(1, 10**7))
+def test_every_lag_to_ten_then_ten_a_decade(last):
+    lags = log_lags(1, last)
+    assert lags[:10].tolist() == list(range(1, min(last, 10) + 1))
+    ratios = lags[10:] / lags[9:-1] if len(lags) > 10 else np.ones(1)
+    assert ratios.max(initial=1) < 10**0.1 * 1.05  # rounding to whole lags: 10 to 13
+    assert len(lags) <= 10 + 10 * 6 + 1
+
+
+@given(st.integers(2, 10**6), st.integers(1, 60))
+def test_a_number_of_lags_is_an_upper_bound(longest, n):
+    assert 1 <= len(parse_lags(f"1:{longest - 1}:{n}", longest)) <= n

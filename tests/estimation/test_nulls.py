@@ -1,0 +1,374 @@
+"""Nulls against every permutation, where these can be gone through, and against many shuffles where they cannot."""
+
+import functools
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import naive
+from miscope.counting import FingerprintArray
+from miscope.counting import doors as counting
+from miscope.errors import InputError
+from miscope.estimation import nulls
+from miscope.estimation.entropy import information
+from miscope.sequences import Sequences
+
+SETTINGS = settings(max_examples=40, deadline=None)
+
+
+def as_dict(batch, histogram=0):
+    part = slice(batch.offsets[histogram], batch.offsets[histogram + 1])
+    return dict(zip(batch.counts[part].tolist(), batch.multiplicities[part].tolist(), strict=True))
+
+
+def one(counts):
+    return FingerprintArray.from_counts([list(counts)])
+
+
+def mi_of(joint, left, right):
+    return float(information(joint, one(left), one(right), 1, 1, name="plug_in")[0])
+
+
+def by_scipy(left, right):
+    """Mean fingerprint from the hypergeometric law of every cell."""
+    n, found = sum(left), Counter()
+    for a, b in itertools.product(left, right):
+        counts = np.arange(max(1, a + b - n), min(a, b) + 1)
+        for count, weight in zip(counts.tolist(), stats.hypergeom.pmf(counts, n, a, b), strict=True):
+            found[count] += weight
+    return found
+
+
+# --- chance ---
+
+
+@SETTINGS
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6))
+def test_chance_is_the_mean_over_all_permutations(pairs):
+    expected, _, mean_mi = naive.mean_over_permutations([pairs])
+    left, right = (Counter(side).values() for side in zip(*pairs, strict=True))
+    found = nulls.chance_fingerprint(one(left), one(right))
+    assert len(found) == 1
+    for count in set(expected) | set(as_dict(found)):
+        assert as_dict(found).get(count, 0) == pytest.approx(expected.get(count, 0), abs=1e-12)
+    # The plug-in estimate is a sum over cells, so the mean fingerprint gives its mean exactly.
+    assert mi_of(found, left, right) == pytest.approx(mean_mi, abs=1e-12)
+
+
+MARGINS = st.lists(st.integers(1, 40), min_size=1, max_size=8)
+
+
+@SETTINGS
+@given(MARGINS, MARGINS)
+def test_chance_is_hypergeometric(left, right):
+    short, long = sorted([left, right], key=sum)
+    short = [*short, sum(long) - sum(short)] if sum(long) > sum(short) else short
+    found, expected = as_dict(nulls.chance_fingerprint(one(short), one(long))), by_scipy(short, long)
+    assert set(found) >= {count for count, cells in expected.items() if cells > 1e-12}
+    for count, cells in found.items():
+        assert cells == pytest.approx(expected[count], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ([7000, 2000, 600, 300, 100], [5000, 3000, 1500, 400, 99, 1]),
+        ([300, 300, 400], [256, 500, 244]),
+        ([5000, 5000], [9999, 1]),
+        ([10_000], [10_000]),
+        ([10_000], [9000, 1000]),
+    ],
+)
+def test_chance_with_large_counts_has_the_mean_of_the_law(left, right):
+    # From a mean of 256 on, a law is replaced by three counts with its moments: the entropy is the same to 1e-8.
+    found, exact = nulls.chance_fingerprint(one(left), one(right)), by_scipy(left, right)
+    n = sum(left)
+    assert found.n_samples[0] == pytest.approx(n, rel=1e-12)
+    second = sum(cells * count**2 for count, cells in exact.items())
+    assert float(found.sum(found.counts**2)[0]) == pytest.approx(second, rel=1e-9)
+    entropy = -math.fsum(cells * count / n * math.log(count / n) for count, cells in exact.items())
+    expected = naive.plug_in_entropy(left) + naive.plug_in_entropy(right) - entropy
+    assert mi_of(found, left, right) == pytest.approx(expected, rel=1e-4, abs=1e-12)
+
+
+def zipf(n_cells, first):
+    return np.maximum(first // np.arange(1, n_cells + 1), 1)
+
+
+@pytest.mark.parametrize("counts", [zipf(500, 20_000), zipf(3000, 100_000), np.arange(1, 1101)], ids=len)
+@pytest.mark.parametrize("name", ["plug_in", "grassberger", "miller_madow"])
+def test_like_counts_taken_together_change_little(counts, name, monkeypatch):
+    side = one(counts)
+
+    def value(**options):
+        joint = nulls.chance_fingerprint(side, side, **options)
+        return float(information(joint, side, side, 1, 1, name=name)[0])
+
+    monkeypatch.setattr(nulls, "_MOST_CLASSES", np.inf)
+    exact = value()
+    assert value(coarse=True) == pytest.approx(exact, rel=1e-3)
+    monkeypatch.setattr(nulls, "_MOST_CLASSES", 0)
+    assert value() == pytest.approx(exact, rel=1e-4)
+    assert nulls.chance_fingerprint(side, side).n_samples[0] == pytest.approx(counts.sum(), rel=1e-9)
+
+
+def test_chance_without_pairs_has_no_cells():
+    found = nulls.chance_fingerprint(one([]), one([]))
+    assert found.offsets.tolist() == [0, 0]
+
+
+def test_chance_is_what_shuffling_gives():
+    generator = np.random.default_rng(4)
+    left, right = generator.integers(0, 9, 400), generator.integers(0, 5, 400)
+    margins = np.bincount(left), np.bincount(right)
+    drawn = []
+    for _ in range(2000):
+        table = np.bincount(left * 5 + generator.permutation(right), minlength=45)
+        drawn.append(mi_of(one(table), *margins))
+    found = mi_of(nulls.chance_fingerprint(one(margins[0]), one(margins[1])), *margins)
+    assert abs(found - np.mean(drawn)) < 4 * np.std(drawn) / np.sqrt(2000)
+    assert found == pytest.approx(8 * 4 / (2 * 400), rel=0.1)
+
+
+# --- documents ---
+
+
+def data_of(documents, lag=1, blocks=0, size=None):
+    arrays = [np.array(document, np.uint8) for document in documents]
+    sequences = Sequences.from_arrays(arrays, alphabet_size=size or int(max(map(max, filter(len, arrays)))) + 1)
+    return counting.Counter(sequences, [lag], blocks, "dense").data
+
+
+SHORT = st.lists(st.lists(st.integers(0, 2), max_size=5), min_size=1, max_size=3).filter(
+    lambda documents: max(map(len, documents)) > 2
+)
+
+
+@SETTINGS
+@given(SHORT, st.integers(1, 2), st.sampled_from([0, 2, 3]))
+def test_documents_keep_the_means_of_all_permutations(documents, lag, blocks):
+    if blocks > sum(map(len, documents)):
+        blocks = 2
+    data = data_of(documents, lag, blocks)
+    found = nulls.document_fingerprints(data, lag, left_out=True)
+    assert len(found) == blocks + 1
+    holes = [(0, 0), *itertools.pairwise(data.bounds.tolist())][: blocks + 1]
+    for h, hole in enumerate(holes):
+        pairs = naive.kept_pairs(data.left, data.offsets, lag, hole=hole)
+        expected, moments, _ = naive.mean_over_permutations(pairs)
+        cells = as_dict(found, h)
+        assert sum(count * weight for count, weight in cells.items()) == pytest.approx(
+            sum(map(len, pairs)), rel=1e-9, abs=1e-6
+        )
+        second = sum(square for _, square in moments.values())
+        # The binomial's number of trials is whole, so the variance is matched only so far.
+        assert sum(count**2 * weight for count, weight in cells.items()) == pytest.approx(second, rel=0.15, abs=1e-6)
+        assert sum(cells.values()) == pytest.approx(sum(expected.values()), rel=0.15, abs=1e-6)
+
+
+@SETTINGS
+@given(st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=3), min_size=1, max_size=1))
+def test_documents_of_two_pairs_are_exact(documents):
+    data = data_of(documents)
+    expected, _, _ = naive.mean_over_permutations(naive.kept_pairs(data.left, data.offsets, 1))
+    found = as_dict(nulls.document_fingerprints(data, 1))
+    for count in set(expected) | set(found):
+        assert found.get(count, 0) == pytest.approx(expected.get(count, 0), abs=1e-9)
+
+
+@pytest.mark.parametrize("length", [2, 5, 64, 65, 66, 150, 257, 258, 5000])
+def test_documents_of_one_symbol_each_have_no_choice(length):
+    """Permuting what is all alike changes nothing, so the null is the counts themselves."""
+    data = data_of([[0] * length, [1] * length], blocks=2)
+    found = nulls.document_fingerprints(data, 1, left_out=True)
+    for h, cells in enumerate([2, 1, 1]):
+        expected = {count: weight for count, weight in as_dict(found, h).items() if abs(weight) > 1e-9}
+        assert expected == pytest.approx({length - 1: cells})
+
+
+def test_a_document_with_one_rare_symbol():
+    # (0, 0) is nearly certain: a variance just above 0.
+    data = data_of([[0] * 199 + [1] + [0] * 200])
+    found = nulls.document_fingerprints(data, 1)
+    # 399 pairs; 0 stands 398 times on either side: (0, 0) 397 times, unless both 1 fall together.
+    mean_of_1_with_1 = 1 / 399
+    assert float(found.n_samples[0]) == pytest.approx(399, rel=1e-9)
+    assert float(found.n_seen[0]) == pytest.approx(1 + 2 * (1 - mean_of_1_with_1) + mean_of_1_with_1, rel=1e-3)
+
+
+def compositions(generator, n_documents, length, size):
+    return [generator.choice(size, length, p=generator.dirichlet(np.full(size, 0.7))) for _ in range(n_documents)]
+
+
+@pytest.mark.parametrize(
+    ("n_documents", "length", "size"), [(1, 400, 5), (12, 300, 6), (60, 25, 8), (4, 3000, 3)], ids=str
+)
+def test_documents_are_what_many_shuffles_give(n_documents, length, size):
+    generator = np.random.default_rng(8)
+    lag, blocks = 2, 3
+    data = data_of(compositions(generator, n_documents, length, size), lag, blocks, size)
+    found = nulls.document_fingerprints(data, lag, left_out=True)
+    for h, hole in enumerate([(0, 0), *itertools.pairwise(data.bounds.tolist())]):
+        sides = [
+            np.array(pairs, int).reshape(-1, 2) for pairs in naive.kept_pairs(data.left, data.offsets, lag, hole=hole)
+        ]
+        left, right = (np.concatenate([side[:, k] for side in sides]) for k in (0, 1))
+        margins = np.bincount(left), np.bincount(right)
+        drawn = []
+        for _ in range(200):
+            shuffled = np.concatenate([generator.permutation(side[:, 1]) for side in sides])
+            drawn.append(mi_of(one(np.bincount(left * size + shuffled)), *margins))
+        mean, error = np.mean(drawn), np.std(drawn) / np.sqrt(len(drawn))
+        value = mi_of(found[h : h + 1], *margins)
+        assert abs(value - mean) < 5 * error + 0.01 * mean
+        assert float(found.n_samples[h]) == pytest.approx(len(left), rel=1e-6)
+
+
+def test_one_document_is_chance():
+    generator = np.random.default_rng(3)
+    document = generator.integers(0, 6, 2000)
+    data = data_of([document], size=6)
+    margins = np.bincount(document[:-1]), np.bincount(document[1:])
+    by_document = mi_of(nulls.document_fingerprints(data, 1), *margins)
+    by_chance = mi_of(nulls.chance_fingerprint(one(margins[0]), one(margins[1])), *margins)
+    assert by_document == pytest.approx(by_chance, rel=0.02)
+
+
+def test_left_out_is_what_the_rest_alone_gives():
+    # Blocks of whole documents: leaving one out is the same as not having it.
+    documents = compositions(np.random.default_rng(5), 6, 50, 4)
+    data = data_of(documents, 1, 3, 4)
+    assert data.bounds.tolist() == [0, 100, 200, 300]
+    found = nulls.document_fingerprints(data, 1, left_out=True)
+    for j in range(3):
+        rest = documents[: 2 * j] + documents[2 * j + 2 :]
+        alone = nulls.document_fingerprints(data_of(rest, 1, 0, 4), 1)
+        for power in (1, 2):
+            one_way = float(found.sum(found.counts.astype(float) ** power)[j + 1])
+            assert one_way == pytest.approx(float(alone.sum(alone.counts.astype(float) ** power)[0]), rel=1e-6)
+
+
+def test_documents_without_pairs_say_nothing():
+    documents = [[0, 1, 1, 0, 1], [1], [], [0, 1]]
+    found = nulls.document_fingerprints(data_of(documents, 2), 2)
+    alone = nulls.document_fingerprints(data_of(documents[:1], 2), 2)
+    assert as_dict(found) == as_dict(alone)
+
+
+def test_work_counts_cells():
+    assert nulls.document_work(np.array([3, 0, 100]), 10) == 9 + 100 + 100
+
+
+# --- draws ---
+
+CORPUS = Sequences.from_arrays(
+    np.random.default_rng(0).integers(0, 5, 300).astype(np.uint16), offsets=[0, 0, 1, 90, 90, 190, 300, 300]
+)
+DRAWN = ["global", "document", "rotate"]
+
+
+@pytest.mark.parametrize("null", DRAWN)
+def test_the_same_seed_draws_the_same(null):
+    before = CORPUS.codes.copy()
+    draws = [nulls.surrogate(CORPUS, null, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+    assert (draws[0] != CORPUS.codes).any()
+    assert all(draw.dtype == CORPUS.codes.dtype and draw.shape == CORPUS.codes.shape for draw in draws)
+    np.testing.assert_array_equal(CORPUS.codes, before)
+    assert not np.shares_memory(draws[0], CORPUS.codes)
+
+
+@pytest.mark.parametrize("null", DRAWN)
+def test_one_generator_draws_anew_each_time(null):
+    generator = np.random.default_rng(1)
+    assert (nulls.surrogate(CORPUS, null, generator) != nulls.surrogate(CORPUS, null, generator)).any()
+
+
+@pytest.mark.parametrize("null", DRAWN)
+def test_memory_mapped_codes_are_left_alone(null, tmp_path):
+    np.save(tmp_path / "codes.npy", CORPUS.codes)
+    mapped = Sequences.from_arrays(np.load(tmp_path / "codes.npy", mmap_mode="r"), CORPUS.offsets)
+    drawn = nulls.surrogate(mapped, null, np.random.default_rng(1))
+    np.testing.assert_array_equal(drawn, nulls.surrogate(CORPUS, null, np.random.default_rng(1)))
+    np.testing.assert_array_equal(mapped.codes, CORPUS.codes)
+
+
+def documents_of(codes):
+    return [codes[start:stop].tolist() for start, stop in itertools.pairwise(CORPUS.offsets)]
+
+
+def test_global_permutes_all_symbols():
+    drawn = nulls.surrogate(CORPUS, "global", np.random.default_rng(1))
+    np.testing.assert_array_equal(np.sort(drawn), np.sort(CORPUS.codes))
+    assert any(sorted(a) != sorted(b) for a, b in zip(documents_of(drawn), documents_of(CORPUS.codes), strict=True))
+
+
+def test_document_permutes_inside_documents():
+    drawn = nulls.surrogate(CORPUS, "document", np.random.default_rng(1))
+    for shuffled, document in zip(documents_of(drawn), documents_of(CORPUS.codes), strict=True):
+        assert sorted(shuffled) == sorted(document)
+    assert all(a != b for a, b in zip(documents_of(drawn), documents_of(CORPUS.codes), strict=True) if len(b) > 1)
+
+
+def test_rotate_turns_documents():
+    drawn = nulls.surrogate(CORPUS, "rotate", np.random.default_rng(1))
+    turns = []
+    for turned, document in zip(documents_of(drawn), documents_of(CORPUS.codes), strict=True):
+        fitting = [k for k in range(max(len(document), 1)) if document[k:] + document[:k] == turned]
+        assert fitting
+        turns.append(fitting[0])
+    assert len(set(turns)) > 2  # each document by its own offset
+
+
+@pytest.mark.parametrize(
+    ("null", "possible"), [("document", list(itertools.permutations(range(4)))), ("rotate", [0, 1, 2, 3])]
+)
+def test_all_draws_are_alike_probable(null, possible):
+    sequences = Sequences.from_arrays(np.tile(np.arange(4, dtype=np.uint8), (6000, 1)))
+    drawn = nulls.surrogate(sequences, null, np.random.default_rng(7)).reshape(-1, 4)
+    seen = np.unique(drawn, axis=0, return_counts=True)[1]
+    assert len(seen) == len(possible)
+    assert stats.chisquare(seen).pvalue > 1e-4
+
+
+def test_names_of_nulls():
+    for name in nulls.NULLS:
+        assert nulls.check_null(name) == name
+
+    def my_null(sequences, generator):
+        return sequences
+
+    assert nulls.check_null(my_null) == "my_null"
+    assert nulls.check_null(functools.partial(my_null)) == "callable"
+    with pytest.raises(InputError, match="unknown null 'documents'; did you mean 'document'"):
+        nulls.check_null("documents")
+    with pytest.raises(InputError, match=r"unknown null 7 \(one of: none, global, document, rotate\)"):
+        nulls.check_null(7)
+    with pytest.raises(InputError, match="unknown null None"):
+        nulls.check_null(None)
+
+
+def test_a_null_of_ones_own_is_called_with_a_generator():
+    generator = np.random.default_rng(0)
+    seen = []
+
+    def backwards(sequences, given_generator):
+        seen.append((sequences, given_generator))
+        return Sequences.from_arrays(sequences.codes[::-1], sequences.offsets)
+
+    drawn = nulls.call_null(backwards, CORPUS, generator)
+    assert drawn.codes.tolist() == CORPUS.codes[::-1].tolist()
+    assert seen == [(CORPUS, generator)]
+
+
+@pytest.mark.parametrize("wrong", [None, [0, 1], np.zeros(3)], ids=["None", "list", "array"])
+def test_a_null_of_ones_own_must_return_sequences(wrong):
+    with pytest.raises(InputError, match=f"a null must return miscope.Sequences, not {type(wrong).__name__}"):
+        nulls.call_null(lambda sequences, generator: wrong, CORPUS, np.random.default_rng(0))

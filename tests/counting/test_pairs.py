@@ -137,7 +137,7 @@ def test_a_table_too_large_for_memory():
 
 def test_counts_print_themselves():
     counts = count_pairs(SMALL, [1, 2], 2)
-    assert repr(counts) == "PairCounts(2 lags, 2 blocks, 4 symbols, 14 cells, 8 pairs at most)"
+    assert repr(counts) == "PairCounts(2 lags, 2 blocks, 4 symbols, 15 cells, 8 pairs at most)"
 
 
 @SETTINGS

@@ -1,0 +1,88 @@
+"""A small corpus, and two ways to call the command: in this process (fast), or as a process of its own."""
+
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from miscope.cli.app import app
+
+TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def sticky_text() -> str:
+    """A symbol often stays what it was: dependence that nobody can overlook, at short lags only."""
+    draw = random.Random(7)
+    symbols = ["a"]
+    for _ in range(5999):
+        symbols.append(symbols[-1] if draw.random() < 0.7 else draw.choice("abcd"))
+    return "".join(symbols)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, sticky_text) -> Path:
+    """The working directory of the test, with text.txt in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(sticky_text)
+    return tmp_path
+
+
+@pytest.fixture
+def miscope(folder):
+    """Call the command in this process; `stdin` is bytes."""
+
+    def call(*arguments: str, stdin: bytes = b"") -> Outcome:
+        result = CliRunner(env={"COLUMNS": "120", "TERM": "dumb"}).invoke(app, [*arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture
+def spawn(folder):
+    """Call the command as a process of its own; keyword arguments go to subprocess.run."""
+
+    def call(*arguments: str, python: tuple[str, ...] = (), **options) -> Outcome:
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+        if "input" in options:
+            del options["stdin"]
+        command = [sys.executable, *python, "-m", "miscope", *arguments]
+        done = subprocess.run(command, cwd=folder, timeout=TIMEOUT, check=False, **options)
+        return Outcome(done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode())
+
+    return call
+
+
+@pytest.fixture
+def refused(miscope, folder):
+    """Call the command, which must refuse: status 2, one line of error with these words, nothing printed or left."""
+
+    def call(*arguments: str, words: list[str], stdin: bytes = b"") -> str:
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        outcome = miscope(*arguments, stdin=stdin)
+        after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        assert outcome.status == 2, outcome
+        assert outcome.stdout == ""
+        assert outcome.stderr.startswith("miscope: error: ")
+        assert outcome.stderr.count("\n") == 1
+        assert "Traceback" not in outcome.stderr
+        for word in words:
+            assert word in outcome.stderr, f"{word!r} not in {outcome.stderr!r}"
+        assert after == before
+        return outcome.stderr
+
+    return call

@@ -31,7 +31,7 @@ class BitsKernel(TableKernel):
         width = data.alphabet_size
         tables = np.zeros((len(data.bounds) - 1, width, width), np.int64)
         margins = (self.left_ranks, self.right_ranks)
-        _count(self.left, self.right, *margins, data.offsets, data.bounds, lag, tables)
+        _count(self.left, self.right, *margins, data.offsets, data.bounds, lag, data.shift(lag), tables)
         return tables
 
 
@@ -99,7 +99,7 @@ def _intersection(plane, other, start, stop, lag):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True)
-def _count(left, right, left_ranks, right_ranks, offsets, bounds, lag, tables):  # type: ignore[no-untyped-def]
+def _count(left, right, left_ranks, right_ranks, offsets, bounds, lag, shift, tables):  # type: ignore[no-untyped-def]
     last = tables.shape[1] - 1
     for j in range(len(bounds) - 1):
         table = tables[j]
@@ -113,12 +113,12 @@ def _count(left, right, left_ranks, right_ranks, offsets, bounds, lag, tables): 
             table[last, last] += stop - start
             for a in range(last):
                 row = _rank(left[a], left_ranks[a], stop) - _rank(left[a], left_ranks[a], start)
-                column = _rank(right[a], right_ranks[a], stop + lag) - _rank(right[a], right_ranks[a], start + lag)
+                column = _rank(right[a], right_ranks[a], stop + shift) - _rank(right[a], right_ranks[a], start + shift)
                 table[a, last] += row
                 table[last, a] += column
                 table[last, last] -= row + column
                 for b in range(last):
-                    both = _intersection(left[a], right[b], start, stop, lag)
+                    both = _intersection(left[a], right[b], start, stop, shift)
                     table[a, b] += both
                     table[a, last] -= both
                     table[last, b] -= both

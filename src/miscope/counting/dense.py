@@ -50,12 +50,12 @@ class DenseKernel(TableKernel):
         tables = np.zeros(shape, dtype)
         spare = np.zeros(shape[1] * shape[2] if shape[1] * shape[2] <= _SPLIT_TABLES else 0, dtype)
         flat = tables.reshape(shape[0], -1)
-        _count(data.left, data.right, data.offsets, data.bounds, lag, data.alphabet_size, flat, spare)
+        _count(data.left, data.right, data.offsets, data.bounds, lag, data.shift(lag), data.alphabet_size, flat, spare)
         return tables
 
 
 @njit(nogil=True, cache=True)
-def _count(left, right, offsets, bounds, lag, alphabet_size, tables, spare):  # type: ignore[no-untyped-def]
+def _count(left, right, offsets, bounds, lag, shift, alphabet_size, tables, spare):  # type: ignore[no-untyped-def]
     for j in range(len(bounds) - 1):
         table = tables[j]
         other = spare if len(spare) > 0 else table
@@ -64,7 +64,9 @@ def _count(left, right, offsets, bounds, lag, alphabet_size, tables, spare):  # 
             start = max(offsets[document], bounds[j])
             stop = min(offsets[document + 1] - lag, bounds[j + 1])
             if stop > start:
-                _count_run(left[start:stop], right[start + lag : stop + lag], np.uint32(alphabet_size), table, other)
+                _count_run(
+                    left[start:stop], right[start + shift : stop + shift], np.uint32(alphabet_size), table, other
+                )
             document += 1
         if len(spare) > 0:
             for cell in range(len(spare)):

@@ -111,13 +111,14 @@ class Counter:
         blocks: int,
         method: str,
         right: np.ndarray | None = None,
+        aligned: bool = False,
     ) -> None:
         choice(method, METHODS, "method")
         lag_array = parse_lags(lags, int(sequences.lengths.max(initial=0)))
         cut = cut_blocks(sequences, blocks)
         codes, symbols, size = _compact_codes(sequences, right)
         left, right_codes = codes
-        data = PairData(left, right_codes, sequences.offsets, cut.bounds, cut.count, size)
+        data = PairData(left, right_codes, sequences.offsets, cut.bounds, cut.count, size, aligned)
         if method == "auto":
             method = cheapest(len(left), sequences.n_documents, size, len(lag_array), cut.count)
         _check_fits(method, data)

@@ -42,19 +42,21 @@ class SparseKernel:
     def fingerprints(self, lag: int) -> LagFingerprints:
         """Count one lag and return only its fingerprints."""
         data, groups = self.data, self.groups
-        size, n_blocks = data.alphabet_size, data.n_blocks
+        size, n_blocks, shift = data.alphabet_size, data.n_blocks, data.shift(lag)
         if n_blocks:
-            joint = _pair_tally(data.right, *groups, self.block, lag, n_blocks, size, self.longest)
+            joint = _pair_tally(data.right, *groups, self.block, lag, shift, n_blocks, size, self.longest)
         else:
-            joint = _pair_tally_whole(data.right, *groups, lag, size, self.longest)
+            joint = _pair_tally_whole(data.right, *groups, lag, shift, size, self.longest)
         *left, block_pairs = _side_tally(data.left, data.offsets, data.bounds, lag, 0, n_blocks, size)
-        *right, _ = _side_tally(data.right, data.offsets, data.bounds, lag, lag, n_blocks, size)
+        *right, _ = _side_tally(data.right, data.offsets, data.bounds, lag, shift, n_blocks, size)
         return LagFingerprints(compact(*joint), compact(*left), compact(*right), block_pairs)
 
     def cells(self, lag: int) -> Cells:
         """Count one lag and return the counts."""
         data = self.data
-        block, keys, counts = _pair_cells(data.right, *self.groups, self.block, lag, data.alphabet_size, self.longest)
+        block, keys, counts = _pair_cells(
+            data.right, *self.groups, self.block, lag, data.shift(lag), data.alphabet_size, self.longest
+        )
         order = np.lexsort((keys, block))
         offsets = np.searchsorted(block[order], np.arange(len(data.bounds))).astype(np.int64)
         return Cells(offsets, keys[order], counts[order])
@@ -85,13 +87,13 @@ def _group_positions(codes, offsets, alphabet_size, like):  # type: ignore[no-un
 
 
 @njit(nogil=True, cache=True)
-def _gather(right, position, after, block, first, last, lag, where, entries):  # type: ignore[no-untyped-def]
+def _gather(right, position, after, block, first, last, lag, shift, where, entries):  # type: ignore[no-untyped-def]
     # Entries of one left symbol: right symbol, block, count. Returns how many.
     symbols, blocks, counts = entries
     n = 0
     for k in range(first, last):
         if lag < after[k]:
-            b = right[np.uintp(position[k]) + np.uintp(lag)]
+            b = right[np.uintp(position[k]) + np.uintp(shift)]
             e = where[b]
             if e < n and symbols[e] == b and blocks[e] == block[k]:
                 counts[e] += np.uint32(1)
@@ -105,7 +107,7 @@ def _gather(right, position, after, block, first, last, lag, where, entries):  #
 
 
 @njit(nogil=True, cache=True)
-def _pair_tally_whole(right, starts, position, after, lag, alphabet_size, longest):  # type: ignore[no-untyped-def]
+def _pair_tally_whole(right, starts, position, after, lag, shift, alphabet_size, longest):  # type: ignore[no-untyped-def]
     # Without blocks there is one entry a right symbol, and its count can stand in the table itself.
     small = np.zeros((1, SMALL), np.int64)
     large = np.zeros((1, len(position) // SMALL + 1), np.int64)
@@ -116,7 +118,7 @@ def _pair_tally_whole(right, starts, position, after, lag, alphabet_size, longes
         n = 0
         for k in range(starts[a], starts[a + 1]):
             if lag < after[k]:
-                b = right[np.uintp(position[k]) + np.uintp(lag)]
+                b = right[np.uintp(position[k]) + np.uintp(shift)]
                 count = total[b]
                 if count == 0:
                     symbols[n] = b
@@ -134,7 +136,7 @@ def _pair_tally_whole(right, starts, position, after, lag, alphabet_size, longes
 
 
 @njit(nogil=True, cache=True)
-def _pair_tally(right, starts, position, after, block, lag, n_blocks, alphabet_size, longest):  # type: ignore[no-untyped-def]
+def _pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alphabet_size, longest):  # type: ignore[no-untyped-def]
     small = np.zeros((n_blocks + 1, SMALL), np.int64)
     large = np.zeros((n_blocks + 1, len(position) // SMALL + 1), np.int64)
     n_large = 0
@@ -144,7 +146,7 @@ def _pair_tally(right, starts, position, after, block, lag, n_blocks, alphabet_s
     entries = (np.empty(longest, np.uint32), np.empty(longest, block.dtype), np.empty(longest, np.uint32))
     symbols, blocks, counts = entries
     for a in range(alphabet_size):
-        n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, where, entries)
+        n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, shift, where, entries)
         for e in range(n):
             total[symbols[e]] += counts[e]
         for e in range(n):
@@ -247,7 +249,7 @@ def _tally_entries(total, symbols, blocks, counts, n_blocks):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True)
-def _pair_cells(right, starts, position, after, block, lag, alphabet_size, longest):  # type: ignore[no-untyped-def]
+def _pair_cells(right, starts, position, after, block, lag, shift, alphabet_size, longest):  # type: ignore[no-untyped-def]
     where = np.zeros(alphabet_size, np.uint32)
     entries = (np.empty(longest, np.uint32), np.empty(longest, block.dtype), np.empty(longest, np.uint32))
     symbols, blocks, counts = entries
@@ -256,7 +258,7 @@ def _pair_cells(right, starts, position, after, block, lag, alphabet_size, longe
     out_count = np.empty(len(position), np.int64)
     end = 0
     for a in range(alphabet_size):
-        n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, where, entries)
+        n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, shift, where, entries)
         for e in range(n):
             out_block[end] = blocks[e]
             out_key[end] = a * alphabet_size + np.int64(symbols[e])

@@ -18,8 +18,9 @@ SMALL = 4096
 class PairData(NamedTuple):
     """What a kernel counts: pairs ``(left[t], right[t + lag])`` inside documents, grouped into blocks.
 
-    ``right`` is ``left`` itself except for surrogates. ``offsets`` are document borders, ``bounds`` block
-    borders (see `Blocks`), both in positions of the left symbol; ``n_blocks`` is 0 if no block is to be left out.
+    ``right`` is ``left`` itself except for surrogates; if it is ``aligned``, the partner of ``left[t]`` is ``right[t]``,
+    for the same ``t`` as before. ``offsets`` are document borders, ``bounds`` block borders (see `Blocks`), both in
+    positions of the left symbol; ``n_blocks`` is 0 if no block is to be left out.
     """
 
     left: np.ndarray
@@ -28,6 +29,11 @@ class PairData(NamedTuple):
     bounds: np.ndarray
     n_blocks: int
     alphabet_size: int
+    aligned: bool = False
+
+    def shift(self, lag: int) -> int:
+        """How far the partner of ``left[t]`` stands from ``t`` in ``right``."""
+        return 0 if self.aligned else lag
 
 
 class LagFingerprints(NamedTuple):

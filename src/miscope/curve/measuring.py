@@ -54,8 +54,8 @@ def measure(
         bars also near the floor), ``grassberger``, ``chao_shen``, ``shrinkage``, ``zhang`` or ``nsb``.
     null
         What the curve is compared with: ``global`` (chance alone), ``document`` (chance and the documents' different
-        compositions), ``rotate`` (right symbols turned inside their document by a random offset: the floor for large
-        alphabets in serially dependent data, where chance alone is too low a floor), ``none``, or a function
+        compositions), ``rotate`` (pairs with a symbol far away in the same document, by a random offset: the floor for
+        large alphabets in serially dependent data, where chance alone is too low a floor), ``none``, or a function
         ``(sequences, generator) -> Sequences`` that draws a surrogate.
     blocks
         Blocks of the jackknife that gives the bars; 0 for no bars.
@@ -158,8 +158,12 @@ def _check_numbers(correct_bias: bool, blocks: int, n_surrogates: int, seed: int
 def _surrogate_counter(null: nulls.Null, counter: Counter, generator: np.random.Generator) -> Counter:
     """A counter for one draw from a null: its own right side, or whole sequences of the user's."""
     sequences, n_blocks = counter.sequences, counter.blocks.count
+    if null == "document":  # both sides permuted as one, so that no symbol is paired with itself
+        shuffled = dataclasses.replace(sequences, codes=nulls.surrogate(sequences, null, generator))
+        return Counter(shuffled, counter.lags, n_blocks, counter.method)
     if not callable(null):
-        return Counter(sequences, counter.lags, n_blocks, counter.method, nulls.surrogate(sequences, null, generator))
+        right = nulls.surrogate(sequences, null, generator)
+        return Counter(sequences, counter.lags, n_blocks, counter.method, right, aligned=null == "rotate")
     drawn = nulls.call_null(null, sequences, generator)
     if not np.array_equal(drawn.offsets, sequences.offsets):
         raise InputError(

@@ -89,10 +89,14 @@ def document_work(lengths: np.ndarray, alphabet_size: int) -> int:
 
 
 def document_fingerprints(data: PairData, lag: int, left_out: bool = False) -> FingerprintArray:
-    """Mean joint fingerprint when the right symbols are permuted inside each document.
+    """Mean joint fingerprint when symbols are permuted inside each document.
 
-    The mean count of a cell is ``sum_d l_d(a) r_d(b) / n_d`` and its variance the sum of the documents' hypergeometric
-    variances; the law is taken to be the binomial with this mean and variance (Poisson in the limit).
+    A pair is then two different positions s != t of the document, s among the left and t among the right ones, so the
+    mean count of a cell is ``sum_d n_d [l_d(a) r_d(b) - delta_ab o_d(a)] / (n_d^2 - o_d)``, with o the symbols at
+    positions that are both left and right. (Without the second term, ``sum_d l_d(a) r_d(b) / n_d``, a position would
+    now and then be paired with itself, and in short documents equal symbols would be too frequent.) The variance is
+    the sum of the documents' hypergeometric variances; the law is taken to be the binomial with this mean and variance
+    (Poisson in the limit).
 
     Parameters
     ----------
@@ -105,7 +109,7 @@ def document_fingerprints(data: PairData, lag: int, left_out: bool = False) -> F
     """
     size = data.alphabet_size
     whole = np.zeros((2, size, size))
-    scratch = np.zeros((4, size), np.int64)
+    scratch = np.zeros((5, size), np.int64)
     _add_documents(data.left, data.right, data.offsets, lag, 0, 0, 1, whole, scratch)
     found = [_as_fingerprint(*_mean_by_cells(*whole.reshape(2, -1)))]
     for j in range(data.n_blocks if left_out else 0):
@@ -121,10 +125,11 @@ def document_fingerprints(data: PairData, lag: int, left_out: bool = False) -> F
 
 
 def surrogate(sequences: Sequences, null: str, generator: np.random.Generator) -> np.ndarray:
-    """Codes whose pairing with the corpus's own codes is one draw from a null.
+    """Codes of one draw from a null.
 
-    ``global`` permutes all symbols, ``document`` those inside each document, ``rotate`` turns each document by a random
-    offset (which keeps its serial dependence).
+    ``global`` permutes all symbols, ``document`` those inside each document. ``rotate`` turns each document by a random
+    offset, which keeps its serial dependence; the offset lies between a quarter and three quarters of the document, so
+    that a symbol paired with the one now in its place meets one that is far away, and never itself.
     """
     codes, offsets = sequences.codes, sequences.offsets
     if null == "global":
@@ -134,7 +139,8 @@ def surrogate(sequences: Sequences, null: str, generator: np.random.Generator) -
         _shuffle_documents(shuffled, offsets, generator)
         return shuffled
     lengths = np.diff(offsets)
-    turn = generator.integers(0, np.maximum(lengths, 1))
+    least = np.maximum(lengths // 4, np.minimum(lengths // 2, 1))
+    turn = least + generator.integers(0, lengths - 2 * least + 1)
     rotated = np.empty_like(codes)
     _rotate_documents(np.asarray(codes), offsets, turn, rotated)
     return rotated
@@ -276,7 +282,7 @@ def _tally_symbols(codes, counts, seen, n_seen):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _add_documents(left, right, offsets, lag, hole_start, hole_stop, sign, moments, scratch):  # type: ignore[no-untyped-def]
     # Means and variances of the cells, document by document; pairs with their left symbol in the hole are left out.
-    counts_left, counts_right, seen_left, seen_right = scratch
+    counts_left, counts_right, seen_left, seen_right, counts_both = scratch
     for document in range(len(offsets) - 1):
         start, stop = offsets[document], offsets[document + 1] - lag
         if stop <= start:
@@ -290,14 +296,23 @@ def _add_documents(left, right, offsets, lag, hole_start, hole_stop, sign, momen
         n_left = _tally_symbols(left[gap_stop:stop], counts_left, seen_left, n_left)
         n_right = _tally_symbols(right[start + lag : gap_start + lag], counts_right, seen_right, 0)
         n_right = _tally_symbols(right[gap_stop + lag : stop + lag], counts_right, seen_right, n_right)
+        # Positions that are both left and right: of [start + lag, stop), those outside the hole and its shadow.
+        n_both = np.int64(0)
+        for t in range(start + lag, stop):
+            if not (gap_start <= t < gap_stop or gap_start <= t - lag < gap_stop):
+                counts_both[left[t]] += 1
+                n_both += 1
+        share = sign * n / (np.float64(n) * n - n_both)
         for i in range(n_left):
             a = seen_left[i]
-            row = sign * counts_left[a] / n
-            spread = row * (n - counts_left[a]) / max(n - 1, 1)
+            row = share * counts_left[a]
+            spread = sign * counts_left[a] / n * (n - counts_left[a]) / max(n - 1, 1)
             for k in range(n_right):
                 b = seen_right[k]
                 moments[0, a, b] += row * counts_right[b]
                 moments[1, a, b] += spread * counts_right[b] * (n - counts_right[b]) / n
+            moments[0, a, a] -= share * counts_both[a]
+            counts_both[a] = 0
         for i in range(n_left):
             counts_left[seen_left[i]] = 0
         for k in range(n_right):

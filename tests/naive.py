@@ -20,15 +20,19 @@ def pair_counts(documents, lag):
     return counts
 
 
-def block_pair_counts(left, offsets, bounds, lag, right=None):
-    """Count pairs block by block; a pair is in the block of its left symbol's position. One dict a block."""
+def block_pair_counts(left, offsets, bounds, lag, right=None, aligned=False):
+    """Count pairs block by block; a pair is in the block of its left symbol's position. One dict a block.
+
+    With `aligned`, the partner of ``left[t]`` is ``right[t]``, for those t that have one at ``t + lag`` in the document.
+    """
     right = left if right is None else right
+    shift = 0 if aligned else lag
     blocks = [{} for _ in range(len(bounds) - 1)]
     for document in range(len(offsets) - 1):
         for t in range(int(offsets[document]), int(offsets[document + 1]) - lag):
             mine = [j for j in range(len(bounds) - 1) if bounds[j] <= t < bounds[j + 1]]
             assert len(mine) == 1
-            pair = (int(left[t]), int(right[t + lag]))
+            pair = (int(left[t]), int(right[t + shift]))
             blocks[mine[0]][pair] = blocks[mine[0]].get(pair, 0) + 1
     return blocks
 
@@ -115,13 +119,23 @@ def jackknife(whole, estimates):
     return n * whole - (n - 1) * mean, math.sqrt(variance)
 
 
-def kept_pairs(left, offsets, lag, right=None, hole=(0, 0)):
+def kept_pairs(codes, offsets, lag, hole=(0, 0)):
     """Pairs of each document whose left symbol is not at a position in the hole: one list of pairs a document."""
-    right = left if right is None else right
     return [
-        [(int(left[t]), int(right[t + lag])) for t in range(int(start), int(stop) - lag) if not hole[0] <= t < hole[1]]
+        [(int(codes[t]), int(codes[t + lag])) for t in range(int(start), int(stop) - lag) if not hole[0] <= t < hole[1]]
         for start, stop in itertools.pairwise(offsets)
     ]
+
+
+def means_over_two_positions(codes, offsets, lag, hole=(0, 0)):
+    """Mean counts of cells if every pair of a document is one of a left and another, right position, at random."""
+    means = {}
+    for start, stop in itertools.pairwise(offsets):
+        left = [t for t in range(int(start), int(stop) - lag) if not hole[0] <= t < hole[1]]
+        chosen = [(int(codes[s]), int(codes[t + lag])) for s in left for t in left if s != t + lag]
+        for pair in chosen:
+            means[pair] = means.get(pair, 0.0) + len(left) / len(chosen)
+    return means
 
 
 def mean_over_permutations(pairs_by_group):

@@ -90,7 +90,7 @@ def entries(batch, histogram):
     return list(zip(batch.counts[part].tolist(), batch.multiplicities[part].tolist(), strict=True))
 
 
-def check_fingerprints(found, sequences, lags, blocks, right=None):
+def check_fingerprints(found, sequences, lags, blocks, right=None, aligned=False):
     """Compare fingerprints, the whole and each left-out block, with counts made by hand."""
     cut = cut_blocks(sequences, blocks)
     assert found.lags.tolist() == list(lags)
@@ -102,7 +102,7 @@ def check_fingerprints(found, sequences, lags, blocks, right=None):
         assert batch.multiplicities.dtype == np.int64
     assert found.block_pairs.shape == (len(lags), max(blocks, 1))
     for i, lag in enumerate(lags):
-        parts = naive.block_pair_counts(sequences.codes, sequences.offsets, cut.bounds, lag, right)
+        parts = naive.block_pair_counts(sequences.codes, sequences.offsets, cut.bounds, lag, right, aligned)
         assert found.block_pairs[i].tolist() == [sum(part.values()) for part in parts]
         tables = naive.left_out(parts) if blocks else [naive.total(parts)]
         for j, table in enumerate(tables):
@@ -113,13 +113,13 @@ def check_fingerprints(found, sequences, lags, blocks, right=None):
             assert entries(found.right, h) == naive.fingerprint(right_counts), (lag, j)
 
 
-def check_pairs(found, sequences, lags, blocks, right=None):
+def check_pairs(found, sequences, lags, blocks, right=None, aligned=False):
     """Compare the counts themselves, block by block."""
     cut = cut_blocks(sequences, blocks)
     size = sequences.alphabet_size
     assert (found.lags.tolist(), found.n_blocks, found.alphabet_size) == (list(lags), blocks, size)
     for i, lag in enumerate(lags):
-        parts = naive.block_pair_counts(sequences.codes, sequences.offsets, cut.bounds, lag, right)
+        parts = naive.block_pair_counts(sequences.codes, sequences.offsets, cut.bounds, lag, right, aligned)
         cells = found.cells(i)
         assert cells.offsets.tolist()[0] == 0
         assert len(cells.offsets) == len(parts) + 1
@@ -157,14 +157,15 @@ def test_the_right_side_may_be_another_array(method, data):
     assume(possible(method, sequences))
     lags, blocks = lags_for(data.draw, sequences), blocks_for(data.draw, sequences)
     right = np.random.default_rng(data.draw(st.integers(0, 99))).permutation(sequences.codes)
+    aligned = data.draw(st.booleans())
     with small_counts_end_at(9):
-        counter = Counter(sequences, lags, blocks, method, right)
+        counter = Counter(sequences, lags, blocks, method, right, aligned)
         parts = counter.map(lambda kernel, lag: kernel.fingerprints(lag), threads=1)
         found = ms.counting.Fingerprints.from_lags(counter.lags, parts, counter.n_symbols_seen)
-        check_fingerprints(found, sequences, lags, blocks, right)
+        check_fingerprints(found, sequences, lags, blocks, right, aligned)
         cells = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads=1)
         pairs = ms.PairCounts.from_lags(counter.lags, cells, blocks, sequences.alphabet_size, None)
-        check_pairs(pairs, sequences, lags, blocks, right)
+        check_pairs(pairs, sequences, lags, blocks, right, aligned)
 
 
 @pytest.mark.parametrize("size", [64, 33] if JIT else [12])
@@ -286,13 +287,14 @@ def test_pairs_of_a_thin_alphabet_keep_their_codes(method):
 
 
 @pytest.mark.parametrize("method", KERNELS)
-def test_a_thin_alphabet_with_another_right_side(method):
+@pytest.mark.parametrize("aligned", [False, True])
+def test_a_thin_alphabet_with_another_right_side(method, aligned):
     sequences = Sequences.from_arrays(hashes())
     right = np.random.default_rng(2).permutation(sequences.codes)
-    counter = Counter(sequences, [2], 2, method, right)
+    counter = Counter(sequences, [2], 2, method, right, aligned)
     parts = counter.map(lambda kernel, lag: kernel.fingerprints(lag), 1)
     found = ms.counting.Fingerprints.from_lags(counter.lags, parts, counter.n_symbols_seen)
-    check_fingerprints(found, sequences, [2], 2, right)
+    check_fingerprints(found, sequences, [2], 2, right, aligned)
 
 
 @pytest.mark.parametrize("size", [300, 3000] if JIT else [90])

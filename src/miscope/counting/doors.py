@@ -64,7 +64,7 @@ def count_fingerprints(
     >>> import miscope as ms
     >>> fingerprints = ms.count_fingerprints(ms.Sequences.from_arrays([0, 1, 0, 1, 1, 0]), lags=[1, 2], blocks=0)
     >>> fingerprints.joint.counts, fingerprints.joint.multiplicities
-    (array([1, 2, 1, 2]), array([1, 2, 2, 1]))
+    (array([1, 2, 1]), array([1, 2, 4]))
     """
     counter = Counter(sequences, lags, blocks, method)
     parts = counter.map(lambda kernel, lag: kernel.fingerprints(lag), threads, progress)
@@ -88,6 +88,11 @@ def count_pairs(
     PairCounts
         Memory grows with the number of different pairs, times lags and blocks.
     """
+    if sequences.alphabet_size**2 >= 2**63:
+        raise InputError(
+            f"pairs of {sequences.alphabet_size:,} symbols have no number of 64 bits: number the symbols that occur, "
+            "as with np.unique(codes, return_inverse=True)[1]"
+        )
     counter = Counter(sequences, lags, blocks, method)
     parts = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads, progress)
     return PairCounts.from_lags(counter.lags, parts, counter.blocks.count, sequences.alphabet_size, sequences.alphabet)

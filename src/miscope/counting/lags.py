@@ -86,51 +86,57 @@ def parse_lags(lags: Lags, longest: int) -> np.ndarray:
         raise InputError("no pairs at any lag: no document has more than one symbol")
     if lags is None:
         return default_lags(longest)
-    array = _from_text(lags) if isinstance(lags, str) else _from_numbers(lags)
-    if array.size == 0:
+    if isinstance(lags, str):
+        return _from_text(lags, longest)
+    return np.unique(np.array(_checked(_from_numbers(lags), longest), dtype=np.int64))
+
+
+def _checked(lags: list[int], longest: int) -> list[int]:
+    if not lags:
         raise InputError(f"no lags given; {_WRITE}")
-    if array.min() < 1:
-        raise InputError(f"lags start at 1 (a symbol and the next one); got {array.min()}")
-    if array.max() >= longest:
+    if min(lags) < 1:
+        raise InputError(f"lags start at 1 (a symbol and the next one); got {min(lags)}")
+    if max(lags) >= longest:
         raise InputError(
-            f"no document is long enough for lag {array.max()}: the longest has {longest} symbols, "
+            f"no document is long enough for lag {max(lags)}: the longest has {longest} symbols, "
             f"so the largest lag is {longest - 1}"
         )
-    return np.unique(array)
+    return lags
 
 
-def _from_text(text: str) -> np.ndarray:
+def _from_text(text: str, longest: int) -> np.ndarray:
     try:
         if text.startswith("all:"):
-            last = int(text.removeprefix("all:"))
-            return np.arange(1, _bounded(last) + 1)
+            (last,) = _checked([int(text.removeprefix("all:"))], longest)
+            return np.arange(1, last + 1, dtype=np.int64)
         if ":" not in text:
-            return np.array([int(part) for part in text.split(",")], dtype=np.int64)
+            return np.unique(np.array(_checked([int(part) for part in text.split(",")], longest), dtype=np.int64))
         first, last, *n = (int(part) for part in text.split(":"))
+    except InputError:
+        raise
     except ValueError:
         raise InputError(f"cannot read lags {text!r}; {_WRITE}") from None
     if len(n) > 1:
         raise InputError(f"cannot read lags {text!r}; {_WRITE}")
-    if first < 1:
-        raise InputError(f"lags start at 1 (a symbol and the next one); got {first}")
+    _checked([first], max(longest, first + 1))
     if last < first or (n and n[0] < 1):
         raise InputError(f"lags {text!r} hold nothing: give them as first:last or first:last:how_many")
-    return log_lags(first, _bounded(last), *n)
+    _checked([last], longest)
+    return log_lags(first, last, *(min(how_many, 2 * last) for how_many in n))
 
 
-def _bounded(last: int) -> int:
-    if last > 2**40:
-        raise InputError(f"lag {last} is beyond any data")
-    return last
+def _from_numbers(lags: int | Iterable[int]) -> list[int]:
+    try:
+        given = lags.ravel().tolist() if isinstance(lags, np.ndarray) and lags.ndim < 2 else lags
+        listed = list(given) if isinstance(given, Iterable) else [given]
+    except TypeError:
+        listed = [lags]
+    return [_whole(lag) for lag in listed]
 
 
-def _from_numbers(lags: int | Iterable[int]) -> np.ndarray:
-    array = np.atleast_1d(np.asarray(lags if isinstance(lags, int | np.ndarray) else list(lags)))
-    if array.ndim != 1:
-        raise InputError(f"lags must be a flat list, not an array of shape {array.shape}")
-    if array.dtype == bool or (array.size and array.dtype.kind not in "iuf"):
-        raise InputError(f"lags must be whole numbers; {_WRITE}")
-    whole = np.isfinite(array) & (array == np.floor(array))
-    if not whole.all():
-        raise InputError(f"lags must be whole numbers; got {array[~whole][0]}")
-    return array.astype(np.int64)
+def _whole(lag: object) -> int:
+    if isinstance(lag, bool | np.bool_) or not isinstance(lag, int | float | np.integer | np.floating):
+        raise InputError(f"lags must be whole numbers, not {lag!r}; {_WRITE}")
+    if not np.isfinite(float(lag)) or float(lag) != float(int(lag)):
+        raise InputError(f"lags must be whole numbers; got {lag}")
+    return int(lag)

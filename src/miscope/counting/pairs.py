@@ -219,7 +219,9 @@ class PairCounts:
             "alphabet": self.alphabet,
             "offsets": self.offsets.tolist(),
         }
-        schema = pa.schema([("key", pa.int64()), ("count", pa.int64())], metadata={b"miscope": json.dumps(about)})
+        schema = pa.schema(
+            [("key", pa.int64()), ("count", pa.int64())], metadata={b"miscope": json.dumps(about, default=_plain)}
+        )
         batch = pa.record_batch([pa.array(self.keys), pa.array(self.counts)], schema=schema)
         with (
             atomic_path(path) as temporary,
@@ -245,16 +247,41 @@ class PairCounts:
                 if about.get("format") != _FORMAT or about.get("version") != _VERSION:
                     raise FormatError(f"{path} does not hold pair counts of this version of miscope")
                 batch = reader.get_batch(0)
-                keys, counts = (batch.column(k).to_numpy() for k in range(2))
+                batch.validate(full=True)
+                found = _rebuild(about, batch.column("key").to_numpy(), batch.column("count").to_numpy())
         except FileNotFoundError:
             raise InputError(f"no such file: {path}") from None
-        except (pa.ArrowInvalid, OSError, ValueError) as error:
-            if isinstance(error, FormatError):
-                raise
+        except FormatError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FormatError(f"{path} is not a file of pair counts, or is damaged: {error}") from None
-        alphabet = tuple(about["alphabet"]) if about["alphabet"] is not None else None
-        lags, offsets = (np.array(about[name], dtype=np.int64) for name in ("lags", "offsets"))
-        return cls(lags, about["n_blocks"], about["alphabet_size"], offsets, keys, counts, alphabet)
+        return found
+
+
+def _rebuild(about: dict[str, Any], keys: np.ndarray, counts: np.ndarray) -> PairCounts:
+    """Counts from a file's description and columns; ValueError where they do not belong together."""
+    lags, offsets = (np.array(about[name], dtype=np.int64) for name in ("lags", "offsets"))
+    n_blocks, size, symbols = about["n_blocks"], about["alphabet_size"], about["alphabet"]
+    alphabet = None if symbols is None else tuple(symbols)
+    conditions = {
+        "columns": keys.dtype == counts.dtype == np.int64,
+        "offsets": offsets.shape == (len(lags) * max(n_blocks, 1) + 1,)
+        and offsets[0] == 0
+        and offsets[-1] == len(keys)
+        and bool(np.all(np.diff(offsets) >= 0)),
+        "alphabet": alphabet is None or len(alphabet) == size,
+        "keys": len(keys) == 0 or (keys.min() >= 0 and keys.max() < size**2),
+        "counts": len(counts) == 0 or counts.min() >= 1,
+    }
+    wrong = [name for name, good in conditions.items() if not good]
+    if wrong:
+        raise ValueError(f"{' and '.join(wrong)} do not fit the rest")
+    return PairCounts(lags, n_blocks, size, offsets, keys, counts, alphabet)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no type for: numpy's numbers."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _add_cells(a: Cells, b: Cells) -> Cells:

@@ -18,9 +18,9 @@ SMALL = 4096
 class PairData(NamedTuple):
     """What a kernel counts: pairs ``(left[t], right[t + lag])`` inside documents, grouped into blocks.
 
-    ``right`` is ``left`` itself except for surrogates; if it is ``aligned``, the partner of ``left[t]`` is ``right[t]``,
-    for the same ``t`` as before. ``offsets`` are document borders, ``bounds`` block borders (see `Blocks`), both in
-    positions of the left symbol; ``n_blocks`` is 0 if no block is to be left out.
+    ``right`` is ``left`` itself except for surrogates; if it is ``aligned``, the partner of ``left[t]`` is
+    ``right[t]``, for the same ``t`` as before. ``offsets`` are document borders, ``bounds`` block borders (see
+    `Blocks`), both in positions of the left symbol; ``n_blocks`` is 0 if no block is to be left out.
     """
 
     left: np.ndarray

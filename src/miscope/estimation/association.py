@@ -31,7 +31,7 @@ def rational_information(cells: Cells, alphabet_size: int, n_blocks: int) -> np.
     Returns
     -------
     numpy.ndarray
-        Shape (n_blocks + 1,), no unit.
+        Shape (n_blocks + 1,), no unit; nan where a block held all pairs.
 
     References
     ----------
@@ -70,6 +70,9 @@ def correlation(cells: Cells, alphabet_size: int, n_blocks: int, values: np.ndar
     result = np.empty(n_blocks + 1)
     for j in range(-1, n_blocks):
         counts = table.without(j)[2]
+        if not counts.any():
+            result[j + 1] = np.nan
+            continue
         weight = counts / counts.sum()
         result[j + 1] = weight @ (x * y) - (weight @ x) * (weight @ y)
     return result
@@ -98,18 +101,22 @@ class _Table:
 def _rational(left: np.ndarray, right: np.ndarray, counts: np.ndarray, size: int) -> float:
     n_left, n_right = np.bincount(left, counts, size), np.bincount(right, counts, size)
     seen = counts > 0
+    if not seen.any():
+        return np.nan
     return float(np.sum(counts[seen] ** 2 / (n_left[left[seen]] * n_right[right[seen]]))) - 1.0
 
 
 def _operator_norm(left: np.ndarray, right: np.ndarray, counts: np.ndarray, size: int) -> float:
+    if not counts.any():
+        return np.nan
     joint = sparse.coo_array((counts / counts.sum(), (left, right)), shape=(size, size)).tocsr()
     p_left, p_right = joint.sum(axis=1), joint.sum(axis=0)
     if size <= _DENSE:
         return float(np.linalg.norm(joint.toarray() - np.outer(p_left, p_right), 2))
     connected = sparse_linalg.LinearOperator(
         joint.shape,
-        matvec=lambda v: joint @ v - p_left * (p_right @ v),
-        rmatvec=lambda v: joint.T @ v - p_right * (p_left @ v),
+        matvec=lambda v: joint @ v.ravel() - p_left * (p_right @ v.ravel()),
+        rmatvec=lambda v: joint.T @ v.ravel() - p_right * (p_left @ v.ravel()),
         dtype=np.float64,
     )
     start = np.full(size, size**-0.5)

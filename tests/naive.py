@@ -23,7 +23,7 @@ def pair_counts(documents, lag):
 def block_pair_counts(left, offsets, bounds, lag, right=None, aligned=False):
     """Count pairs block by block; a pair is in the block of its left symbol's position. One dict a block.
 
-    With `aligned`, the partner of ``left[t]`` is ``right[t]``, for those t that have one at ``t + lag`` in the document.
+    With `aligned`, the partner of ``left[t]`` is ``right[t]``, for those t that have one `lag` further in the document.
     """
     right = left if right is None else right
     shift = 0 if aligned else lag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from miscope.errors import InputError, choice
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["FORMATS", "plot", "save_figure"]
+__all__ = ["FORMATS", "check_scale", "plot", "save_figure"]
 
 FORMATS = (".png", ".svg", ".pdf")
 _SCALES = {
@@ -25,7 +26,8 @@ _SCALES = {
     "lin-lin": ("linear", "linear"),
 }
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d")  # Okabe and Ito 2008
-_MARKERS = "osD^vP*"
+_MARKERS = "osD^P*X<"
+_LONGEST_LABEL = 40
 _STYLE: Any = {
     "font.size": 9,
     "axes.labelsize": 9,
@@ -97,9 +99,8 @@ def plot(
     >>> axes.get_xlabel()
     'lag (symbols)'
     """
-    drawn = [curves] if isinstance(curves, MICurve) else list(curves)
-    _check(drawn, path)
-    x_scale, y_scale = _SCALES[choice(scale, _SCALES, "scale")]
+    drawn = _check(curves, path)
+    x_scale, y_scale = _SCALES[check_scale(scale)]
     import matplotlib as mpl
 
     with mpl.rc_context(_STYLE):
@@ -115,7 +116,10 @@ def plot(
             axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         _label(axes, drawn, subtract_null, title)
     if path is not None:
-        save_figure(axes.figure, path)
+        figure = axes.figure
+        while not hasattr(figure, "savefig"):  # a subfigure
+            figure = figure.figure
+        save_figure(figure, path)
     return axes
 
 
@@ -131,7 +135,13 @@ def save_figure(figure: Any, path: str | Path) -> None:
         figure.savefig(temporary, format=kind[1:], dpi=200, bbox_inches="tight", metadata=undated[kind])
 
 
-def _check(curves: Sequence[MICurve], path: str | Path | None) -> None:
+def check_scale(scale: str) -> str:
+    """The scale, if it is one."""
+    return choice(scale, _SCALES, "scale")
+
+
+def _check(given: Any, path: str | Path | None) -> list[MICurve]:
+    curves = list(given) if isinstance(given, Iterable) else [given]
     if not curves:
         raise InputError("nothing to plot: give at least one curve")
     wrong = [curve for curve in curves if not isinstance(curve, MICurve)]
@@ -141,6 +151,7 @@ def _check(curves: Sequence[MICurve], path: str | Path | None) -> None:
         raise InputError("curves of different quantities or units do not go into one plot; see MICurve.in_bits()")
     if path is not None:
         _check_suffix(Path(path))
+    return curves
 
 
 def _check_suffix(path: Path) -> None:
@@ -174,19 +185,22 @@ def _bottom(curves: Sequence[MICurve], subtract_null: bool) -> float:
 
 
 def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: float, bottom: float) -> None:
-    colour, marker = _COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]
+    colour = _COLOURS[k % len(_COLOURS)]
+    marker = _MARKERS[(k + 2 * (k // len(_COLOURS))) % len(_MARKERS)]
     values = _values(curve, subtract_null)
     low, high = curve.interval(level, excess=subtract_null)
     shown = values > bottom
     edge = bottom if np.isfinite(bottom) else 0.0
-    barred = np.isfinite(low) & (high > edge)
+    barred = np.isfinite(low) & (high > bottom)
     if bottom > -np.inf:
         low = np.maximum(low, bottom)
     axes.vlines(curve.lags[barred], low[barred], high[barred], color=colour, linewidth=1.0, alpha=0.6, zorder=2)
     sure = curve.significant() if curve.n_blocks else np.ones(len(curve), dtype=bool)
     style = {"linestyle": "none", "markersize": 4, "markeredgewidth": 0.9, "color": colour, "zorder": 3}
-    name = curve.label or None
-    axes.plot(curve.lags[shown & sure], values[shown & sure], marker, label=name, **style)
+    name = _short(curve.label) or None
+    axes.plot(
+        curve.lags[shown & sure], values[shown & sure], marker, label=name, gid="curve" if name else None, **style
+    )
     axes.plot(curve.lags[shown & ~sure], values[shown & ~sure], marker, markerfacecolor="white", **style)
     below = ~shown & np.isfinite(values)
     axes.plot(curve.lags[below], np.full(below.sum(), edge), "v", markerfacecolor="white", clip_on=False, **style)
@@ -202,22 +216,33 @@ def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str
     nulls = {curve.null_name for curve in curves}
     above = f" above {_null_words(nulls)}" if subtract_null and nulls != {"none"} else ""
     axes.set_xlabel("lag (symbols)")
-    axes.set_ylabel(f"{_NAMES[first.quantity]}{above}{unit}")
+    axes.set_ylabel(textwrap.fill(f"{_NAMES[first.quantity]}{above}{unit}", 45))
+    if len({int(lag) for curve in curves for lag in curve.lags}) == 1:
+        axes.set_xlim(first.lags[0] / 2, first.lags[0] * 2)
     if title:
-        axes.set_title(title)
+        axes.set_title(textwrap.fill(title, 60))
+    # Collected by hand: matplotlib would leave out labels with a leading underscore.
     handles, labels = axes.get_legend_handles_labels()
-    handles, labels = _explain(handles, labels, curves, axes)
+    hidden = [line for line in axes.get_lines() if line.get_gid() == "curve" and line not in handles]
+    handles, labels = handles + hidden, labels + [line.get_label() for line in hidden]
+    handles, labels = _explain(handles, labels, curves, axes, subtract_null)
     if labels:
         axes.legend(handles, labels, frameon=False, loc="best")
 
 
 def _null_words(names: set[str]) -> str:
     words = {"global": "chance", "document": "chance and composition", "rotate": "rotated pairs"}
-    return " / ".join(words.get(name, name) for name in sorted(names - {"none"}))
+    return words.get(min(names), min(names)) if len(names) == 1 else "each one's null"
+
+
+def _short(label: str) -> str:
+    """A label that fits a legend, and that matplotlib does not set as a formula."""
+    text = label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
+    return text.replace("$", r"\$")
 
 
 def _explain(
-    handles: list[Any], labels: list[str], curves: Sequence[MICurve], axes: Any
+    handles: list[Any], labels: list[str], curves: Sequence[MICurve], axes: Any, subtract_null: bool
 ) -> tuple[list[Any], list[str]]:
     """Add to the legend what hollow markers and dashed lines mean, where there are any."""
     from matplotlib.lines import Line2D
@@ -229,6 +254,6 @@ def _explain(
     if any(line.get_linestyle() == "--" for line in axes.get_lines()):
         handles, labels = (
             [*handles, Line2D([], [], linestyle="--", linewidth=0.9, color=grey)],
-            [*labels, "chance floor"],
+            [*labels, "chance floor (taken away)" if subtract_null else "chance floor"],
         )
     return handles, labels

@@ -123,8 +123,9 @@ def test_a_disk_that_fills_up_half_way(refused, monkeypatch, name):
         path.write_bytes(text[: len(text) // 2].encode())
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def half_table(table, path, **_):
-        half(Path(path), "half of it")
+    def half_table(table, file, **_):
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", half)
     monkeypatch.setattr(pq, "write_table", half_table)

@@ -1,13 +1,14 @@
 """measure(): options, warnings, provenance, and what it refuses."""
 
+import itertools
 import json
 import re
 
-import naive
 import numpy as np
 import pytest
 
 import miscope as ms
+import naive
 
 RNG = np.random.default_rng(0)
 DOCUMENTS = [RNG.integers(0, 4, 300) for _ in range(10)]
@@ -110,7 +111,7 @@ def test_progress_reaches_the_end():
         ms.measure(DOCUMENTS, [1, 2, 3], null=null, progress=lambda done, total, seen=seen: seen.append((done, total)))
         total = passes * (2990 + 2980 + 2970)
         assert seen[-1] == (total, total)
-        assert all(a[0] <= b[0] for a, b in zip(seen, seen[1:], strict=False))
+        assert all(a[0] <= b[0] for a, b in itertools.pairwise(seen))
 
 
 def test_provenance_says_how():

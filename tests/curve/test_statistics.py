@@ -1,14 +1,14 @@
 """Are the numbers right and the bars honest? Against exact chains, at fixed seeds.
 
-Each test says what it would catch. Bounds on shares of runs are those of a binomial at the nominal rate, three sigma out,
-or the range that is promised, whichever is wider.
+Each test says what it would catch. Bounds on shares of runs are those of a binomial at the nominal rate, three sigma
+out, or the range that is promised, whichever is wider.
 """
 
 import numpy as np
 import pytest
-from known_processes import chain, chain_information, two_state_chain, two_state_information
 
 import miscope as ms
+from known_processes import chain, chain_information, two_state_chain, two_state_information
 from miscope.estimation.jackknife import jackknife
 
 TRANSITION = [[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6]]
@@ -99,7 +99,9 @@ def test_false_alarms_on_independent_symbols_are_rare(kinds, shape):
     any_lag = np.mean([curve.significant().any() for curve in measured])
     assert single <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
     assert any_lag <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
-    z = np.mean([curve.excess for curve in measured], axis=0) / np.mean([curve.excess_stderr for curve in measured], axis=0)
+    z = np.mean([curve.excess for curve in measured], axis=0) / np.mean(
+        [curve.excess_stderr for curve in measured], axis=0
+    )
     assert np.all(np.abs(z) < 0.5)
 
 

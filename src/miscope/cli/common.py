@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import glob
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from miscope.errors import InputError, MiscopeError
 if TYPE_CHECKING:
     from miscope.curve import MICurve
 
-__all__ = ["INTERRUPTED", "check_output", "guarded", "note", "print_curve", "progress_bar"]
+__all__ = ["INTERRUPTED", "check_output", "guarded", "note", "print_curve", "progress_bar", "say"]
 
 INTERRUPTED = 130
 UNUSABLE = 2
@@ -37,11 +39,16 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             note(f"miscope: error: {error}")
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
-            note("miscope: interrupted; nothing was written")
+            note("miscope: interrupted; no file is half-written")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader of our output has gone: nothing to say, and nobody to say it to.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_output()
+            raise typer.Exit(1) from None
+        except OSError as error:
+            # Files that are read or written explain themselves as MiscopeError; what is left is our own output.
+            note(f"miscope: error: cannot write the output: {error.strerror or error}")
+            _forget_output()
             raise typer.Exit(1) from None
         except MemoryError as error:
             note(f"miscope: error: not enough memory: {error}".rstrip(": "))
@@ -50,9 +57,29 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return run
 
 
+def _forget_output() -> None:
+    """Let what is still in the buffer of stdout go nowhere, so that closing it at exit does not fail again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        sys.stdout = io.StringIO()
+
+
 def note(text: str) -> None:
     """Write to stderr, where everything but results goes."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text, sys.stderr), err=True)
+
+
+def say(text: str) -> None:
+    """Write a result to stdout, and see to it that it got there."""
+    typer.echo(printable(text, sys.stdout))
+    sys.stdout.flush()
+
+
+def printable(text: str, stream: Any) -> str:
+    """Text with what the stream cannot show replaced: names of files need not be Unicode, terminals may be ASCII."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def check_output(path: Path | None, inputs: list[str], suffixes: tuple[str, ...] = ()) -> None:
@@ -67,8 +94,12 @@ def check_output(path: Path | None, inputs: list[str], suffixes: tuple[str, ...]
         raise InputError(f"cannot write {path}: there is no directory {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: no right to write in {path.parent}")
-    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in _found(inputs)):
         raise InputError(f"{path} is one of the files to be read; it would be overwritten: choose another name")
+
+
+def _found(inputs: list[str]) -> list[str]:
+    return [found for name in inputs for found in (glob.glob(name, recursive=True) or [name])]  # noqa: PTH207
 
 
 @contextmanager
@@ -114,7 +145,7 @@ def print_curve(curve: MICurve) -> None:
     from rich.table import Table
 
     unit = f" ({curve.unit})" if curve.unit else ""
-    table = Table(title=_title(curve), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     names = ["lag", f"{_short_name(curve)}{unit}", "±", "null", "above null", "±", "q", "pairs", ""]
     for name in names:
         table.add_column(name, justify="left" if not name else "right", no_wrap=True)
@@ -123,23 +154,26 @@ def print_curve(curve: MICurve) -> None:
     for i, lag in enumerate(curve.lags):
         cells = ["-" if column[i] != column[i] else f"{column[i]:.4g}" for column in columns]
         table.add_row(str(lag), *cells, f"{curve.n_pairs[i]:,}", "*" if seen[i] else "")
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)
+    terminal = sys.stdout.isatty()
+    page = io.StringIO()
+    console = Console(file=page, force_terminal=terminal, width=None if terminal else 120, highlight=False, emoji=False)
     console.print(table)
+    say(_title(curve))
+    say(page.getvalue().rstrip("\n"))
     if curve.n_blocks:
-        console.print(
-            "± standard error; q: false discovery rate at which the lag stands above the null; * q <= 0.05",
-            markup=False,
-        )
+        say("± standard error; q: false discovery rate at which the lag stands above the null; * q <= 0.05")
+
+
+def _kinds(number: int) -> str:
+    return "1 kind" if number == 1 else f"{number:,} kinds"
 
 
 def _short_name(curve: MICurve) -> str:
     return {"mutual_information": "MI", "rational": "rational MI", "correlation": "correlation"}[curve.quantity]
 
 
-def _title(curve: MICurve) -> Any:
-    from rich.text import Text
-
+def _title(curve: MICurve) -> str:
     about = curve.provenance
-    size = f"{about['n_symbols']:,} symbols of {about['n_symbols_seen']:,} kinds in {about['n_documents']:,} "
+    size = f"{about['n_symbols']:,} symbols of {_kinds(about['n_symbols_seen'])} in {about['n_documents']:,} "
     size += "document" if about["n_documents"] == 1 else "documents"
-    return Text(f"{curve.label or 'data'}: {size}; {curve.estimator}, null {curve.null_name}, {curve.n_blocks} blocks")
+    return f"{curve.label or 'data'}: {size}; {curve.estimator}, null {curve.null_name}, {curve.n_blocks} blocks"

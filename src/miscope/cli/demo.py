@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from miscope.cli.common import check_output, guarded, note, progress_bar
+from miscope.cli.common import check_output, guarded, note, progress_bar, say
+from miscope.errors import InputError
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
@@ -30,8 +31,9 @@ def demo(
     from miscope.figures import plot
 
     if folder.exists() and not folder.is_dir():
-        check_output(folder / "figure.png", [])
-    check_output(folder, []) if not folder.exists() else None
+        raise InputError(f"cannot write into {folder}: it is a file; name a folder")
+    if not folder.exists():
+        check_output(folder, [])
     started = time.perf_counter()
     folder.mkdir(exist_ok=True)
     curves = [_measure(unit, quiet) for unit in ("character", "word")]
@@ -40,7 +42,7 @@ def demo(
     figure = folder / "mutual-information.png"
     plot(curves, figure, title="Documentation of Python's standard library")
     for curve in curves:
-        typer.echo(_summary(curve))
+        say(_summary(curve))
     if not quiet:
         note(_farewell(folder, figure, time.perf_counter() - started))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar
-from miscope.errors import InputError
+from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
+from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
@@ -18,6 +18,7 @@ __all__ = ["measure"]
 
 _CURVES = (".json", ".parquet")
 _FIGURES = (".png", ".svg", ".pdf")
+_SCALES = ("log-log", "lin-log", "log-lin", "lin-lin")
 
 
 @guarded
@@ -107,6 +108,7 @@ def measure(
 
       cat songs.txt | miscope measure - --unit token --documents line
     """
+    choice(scale, _SCALES, "scale")
     check_output(output, files, _CURVES)
     check_output(plot, files, _FIGURES)
     options = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding}
@@ -159,7 +161,7 @@ def _deliver(curve: MICurve, output: Path | None, plot: Path | None, scale: str,
     if json:
         from miscope.curve.storage import to_json
 
-        typer.echo(to_json(curve))
+        say(to_json(curve))
     else:
         print_curve(curve)
     if quiet:

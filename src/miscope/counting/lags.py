@@ -14,6 +14,7 @@ Lags = str | int | Iterable[int] | None
 
 _PER_DECADE = 10
 _DEFAULT_LARGEST = 10_000
+_MOST_SPACED = 1_000_000
 _WRITE = 'write for example "1:10000" (log-spaced), "1:10000:50" (50 of them), "all:512", or a list such as [1, 2, 5]'
 
 
@@ -122,10 +123,12 @@ def _from_text(text: str, longest: int) -> np.ndarray:
     if last < first or (n and n[0] < 1):
         raise InputError(f"lags {text!r} hold nothing: give them as first:last or first:last:how_many")
     _checked([last], longest)
-    return log_lags(first, last, *(min(how_many, 2 * last) for how_many in n))
+    return log_lags(first, last, *(min(how_many, _MOST_SPACED) for how_many in n))
 
 
 def _from_numbers(lags: int | Iterable[int]) -> list[int]:
+    if isinstance(lags, bytes | bytearray):
+        raise InputError(f"lags must be whole numbers, not bytes; {_WRITE}")
     try:
         given = lags.ravel().tolist() if isinstance(lags, np.ndarray) and lags.ndim < 2 else lags
         listed = list(given) if isinstance(given, Iterable) else [given]
@@ -137,6 +140,8 @@ def _from_numbers(lags: int | Iterable[int]) -> list[int]:
 def _whole(lag: object) -> int:
     if isinstance(lag, bool | np.bool_) or not isinstance(lag, int | float | np.integer | np.floating):
         raise InputError(f"lags must be whole numbers, not {lag!r}; {_WRITE}")
-    if not np.isfinite(float(lag)) or float(lag) != float(int(lag)):
+    if isinstance(lag, int | np.integer):
+        return int(lag)
+    if not np.isfinite(lag) or lag != int(lag):
         raise InputError(f"lags must be whole numbers; got {lag}")
     return int(lag)

@@ -9,15 +9,14 @@ import numpy as np
 from miscope.counting.doors import Counter
 from miscope.counting.fingerprint import FingerprintArray
 from miscope.counting.tally import Kernel, LagFingerprints
+from miscope.curve.result import QUANTITIES
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.estimation.association import correlation, rational_information
 from miscope.estimation.entropy import ESTIMATORS, information
 from miscope.estimation.jackknife import jackknife
 
-__all__ = ["QUANTITIES", "LagResult", "Question", "between_anchors", "is_drawn", "question"]
-
-QUANTITIES = ("mutual_information", "rational", "correlation")
+__all__ = ["LagResult", "Question", "between_anchors", "is_drawn", "question"]
 
 _MOST_NULL_SYMBOLS = 2048  # beyond, the tables of a document null are drawn rather than computed
 _MOST_NULL_WORK = 50_000_000
@@ -76,7 +75,7 @@ def between_anchors(results: list[LagResult]) -> np.ndarray:
     for row in null[1:]:
         change = row - null[0]
         known = ~np.isnan(change)
-        row[:] = null[0] + np.interp(at, at[known], change[known])
+        row[:] = null[0] + (np.interp(at, at[known], change[known]) if known.any() else 0.0)
     return null
 
 

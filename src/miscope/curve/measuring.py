@@ -12,8 +12,8 @@ from miscope._version import __version__
 from miscope.counting.doors import Counter, Progress
 from miscope.counting.lags import Lags
 from miscope.curve.advice import advise
-from miscope.curve.asking import QUANTITIES, LagResult, between_anchors, is_drawn, question
-from miscope.curve.result import MICurve
+from miscope.curve.asking import LagResult, between_anchors, is_drawn, question
+from miscope.curve.result import QUANTITIES, MICurve
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.estimation.jackknife import jackknife, one_sided_p
@@ -203,6 +203,8 @@ def _assemble(
     counter: Counter, results: list[LagResult], floor: np.ndarray, floor_stderr: np.ndarray, **about: Any
 ) -> MICurve:
     values = np.array([result.values for result in results]).T
+    if counter.n_symbols_seen == 1:  # what is left of 0 in floating point is not to be shown as a value
+        values, floor = np.zeros_like(values), np.zeros_like(floor)
     block_pairs = np.array([result.block_pairs for result in results]).T
     held = block_pairs[: counter.blocks.count]
     errors = jackknife(values[0], values[1:], held)

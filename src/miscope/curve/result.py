@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,11 @@ from scipy import special
 from miscope.errors import InputError, require
 from miscope.estimation.jackknife import Jackknife, jackknife
 
-__all__ = ["MICurve", "Split"]
+__all__ = ["QUANTITIES", "MICurve", "Split"]
 
 Floats = NDArray[np.float64]
+
+QUANTITIES = ("mutual_information", "rational", "correlation")
 
 _SHOWN = 60  # rows of a printed table
 
@@ -169,7 +172,8 @@ class MICurve:
         names = ("mi", "stderr", "replicates", "null", "null_replicates", "excess_stderr", "chance")
         values = {name: getattr(self, name) for name in names}
         scaled: dict[str, Any] = {name: None if value is None else value * scale for name, value in values.items()}
-        return dataclasses.replace(self, unit="bits", **scaled)
+        warnings = tuple(re.sub(r"([\d.e-]+) nats", _nats_as_bits, text) for text in self.warnings)
+        return dataclasses.replace(self, unit="bits", warnings=warnings, **scaled)
 
     def to_table(self) -> Any:
         """A pyarrow table with one row a lag."""
@@ -225,9 +229,10 @@ class MICurve:
 
     def __repr__(self) -> str:
         unit = f" in {self.unit}" if self.unit else ""
+        lags = f"lag {self.lags[0]}" if len(self) == 1 else f"{len(self)} lags {self.lags[0]}..{self.lags[-1]}"
         return (
-            f"MICurve({self.label!r}: {self.quantity.replace('_', ' ')}{unit} at {len(self)} lags "
-            f"{self.lags[0]}..{self.lags[-1]}, {self.estimator}, null {self.null_name}, {self.n_blocks} blocks)"
+            f"MICurve({self.label!r}: {self.quantity.replace('_', ' ')}{unit} at {lags}, "
+            f"{self.estimator}, null {self.null_name}, {self.n_blocks} blocks)"
         )
 
     def __str__(self) -> str:
@@ -241,5 +246,10 @@ class MICurve:
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         if len(self) > _SHOWN:
             lines.insert(_SHOWN - 4, f"... {len(self) - _SHOWN} lags not shown ...")
-        notes = [f"warning: {text}" for text in self.warnings]
-        return "\n".join([repr(self), *lines, "* above the null at a false discovery rate of 5 %", *notes])
+        notes = ["* above the null at a false discovery rate of 5 %"] if self.n_blocks else []
+        notes += [f"warning: {text}" for text in self.warnings]
+        return "\n".join([repr(self), *lines, *notes])
+
+
+def _nats_as_bits(found: re.Match[str]) -> str:
+    return f"{float(found[1]) / np.log(2):.2g} bits"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from miscope.atomic import atomic_path
-from miscope.curve.result import MICurve
+from miscope.curve.result import QUANTITIES, MICurve
 from miscope.errors import FormatError, InputError
 
 __all__ = ["load", "save", "to_json"]
@@ -26,13 +27,23 @@ _PER_LAG = {
     "p_values": np.float64,
 }
 _PER_BLOCK = {"replicates": np.float64, "null_replicates": np.float64, "block_pairs": np.int64}
+_EXPECTED: dict[str, tuple[type, tuple[str, ...]]] = {
+    "estimator": (str, ()),
+    "null_name": (str, ()),
+    "quantity": (str, QUANTITIES),
+    "label": (str, ()),
+    "unit": (str, ("nats", "bits", "")),
+    "bias_corrected": (bool, ()),
+    "warnings": (list, ()),
+    "provenance": (dict, ()),
+}
 _PLAIN = ("estimator", "null_name", "quantity", "label", "unit", "bias_corrected", "warnings", "provenance")
 
 
 def save(curve: MICurve, path: str | Path) -> None:
     """Write a curve to a temporary name and rename it into place."""
     with atomic_path(path) as temporary:
-        if Path(path).suffix == ".parquet":
+        if Path(path).suffix.lower() == ".parquet":
             _write_parquet(curve, temporary)
         else:
             temporary.write_text(to_json(curve) + "\n", encoding="utf-8")
@@ -46,7 +57,7 @@ def to_json(curve: MICurve) -> str:
 
 def _about(curve: MICurve) -> dict[str, Any]:
     about = {"format": _FORMAT, "version": _VERSION, "n_blocks": curve.n_blocks}
-    return about | {name: getattr(curve, name) for name in _PLAIN}
+    return about | {name: _without_nan(getattr(curve, name)) for name in _PLAIN}
 
 
 def _columns(curve: MICurve) -> dict[str, np.ndarray]:
@@ -75,14 +86,17 @@ def load(path: str | Path) -> MICurve:
         )
     try:
         return _rebuild(about)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{path} is damaged: {error!r}") from None
 
 
 def _rebuild(about: dict[str, Any]) -> MICurve:
     n_lags, n_blocks = len(about["lags"]), about["n_blocks"]
     values: dict[str, Any] = {name: about[name] for name in _PLAIN}
-    values["warnings"] = tuple(values["warnings"])
+    for name, (kind, allowed) in _EXPECTED.items():
+        if not isinstance(values[name], kind) or (allowed and values[name] not in allowed):
+            raise ValueError(f"{name} is {values[name]!r}")
+    values["warnings"] = tuple(str(text) for text in values["warnings"])
     for name, dtype in _PER_LAG.items():
         values[name] = _array(about[name], dtype, (n_lags,))
     for name, dtype in _PER_BLOCK.items():
@@ -93,7 +107,10 @@ def _rebuild(about: dict[str, Any]) -> MICurve:
 
 
 def _array(values: Any, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.array(values, dtype=dtype) if dtype is np.int64 else np.array(values, dtype=object).astype(dtype)
+    given = np.array(values, dtype=object)
+    array: np.ndarray = given.astype(dtype)
+    if dtype is np.int64 and not np.array_equal(array, given):
+        raise ValueError("fractions where whole numbers were expected")
     if array.size == 0:
         array = array.reshape(shape)
     if array.shape != shape:
@@ -102,9 +119,13 @@ def _array(values: Any, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _without_nan(values: Any) -> Any:
-    """Lists with None for what JSON has no number for."""
-    if isinstance(values, list):
+    """Lists and dictionaries with None for what JSON has no number for."""
+    if isinstance(values, list | tuple):
         return [_without_nan(value) for value in values]
+    if isinstance(values, Mapping):
+        return {str(name): _without_nan(value) for name, value in values.items()}
+    if isinstance(values, np.generic):
+        values = values.item()
     return None if isinstance(values, float) and not np.isfinite(values) else values
 
 
@@ -121,7 +142,9 @@ def _write_parquet(curve: MICurve, path: Path) -> None:
     columns = _columns(curve)
     arrays = {name: pa.array(list(values) if values.ndim == 2 else values) for name, values in columns.items()}
     about = json.dumps(_about(curve), default=_plain)
-    pq.write_table(pa.table(arrays).replace_schema_metadata({b"miscope": about}), path)
+    table = pa.table(arrays).replace_schema_metadata({b"miscope": about})
+    with path.open("wb") as file:  # given a path, pyarrow would delete on failure what stands there
+        pq.write_table(table, file)
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:

@@ -205,7 +205,10 @@ def _add_binomial(small, law, mean, variance, weight):  # type: ignore[no-untype
     # Binomial with this mean and, up to the rounding of its number of trials, this variance: a draw of `trials` from
     # an urn so large that taking some out does not change it.
     success = min(1.0, max(1.0 - variance / mean, 1e-6))
-    trials = max(np.ceil(mean / success - 1e-9), 1.0)
+    trials = max(np.rint(mean / success), np.ceil(mean - 1e-9))
+    if trials - mean < 1e-9 * trials:
+        small[int(trials)] += weight
+        return
     _add_hypergeometric(small, law, trials, min(1.0, mean / trials) * 1e18, 1e18, weight)
 
 

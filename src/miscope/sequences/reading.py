@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.arrow import MAGIC
 from miscope.sequences.container import Sequences
-from miscope.sequences.sources import Paths, Progress, read_sources
+from miscope.sequences.sources import Paths, Progress, read_sources, shown
 from miscope.sequences.text import read_text
 
 __all__ = ["read", "read_npy"]
@@ -47,10 +48,17 @@ def read(path: Paths, **options: Any) -> Sequences:
     """
     reader, name = _reader(path)
     known = list(inspect.signature(reader).parameters)[1:]
+    if "progress" not in known:
+        options.pop("progress", None)
     wrong = [option for option in options if option not in known]
     if wrong:
-        raise InputError(f"{', '.join(wrong)} cannot be used with {name}, which takes: {', '.join(known)}")
-    return reader(path, **options)
+        takes = ", ".join(option for option in known if option != "progress")
+        raise InputError(f"{', '.join(wrong)} cannot be used with {name}, which takes: {takes}")
+    made = reader(path, **options)
+    if made.provenance.get("label"):
+        return made
+    named = {**made.provenance, "label": shown(Path(os.fspath(path)).name)}  # type: ignore[arg-type]
+    return dataclasses.replace(made, provenance=named)
 
 
 def _reader(path: Paths) -> tuple[Callable[..., Sequences], str]:
@@ -112,7 +120,7 @@ def read_npy(
     (source,) = read_sources([os.fspath(path)], progress)
     array = _load(Path(path))
     made = Sequences.from_arrays(array, alphabet=alphabet, alphabet_size=alphabet_size)
-    provenance = {"reader": "read_npy", "label": label or Path(path).name, "sources": [source.record]}
+    provenance = {"reader": "read_npy", "label": label or shown(Path(path).name), "sources": [source.record]}
     return Sequences(made.codes, made.offsets, made.alphabet_size, made.alphabet, provenance)
 
 

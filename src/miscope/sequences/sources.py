@@ -68,8 +68,17 @@ def label_of(files: list[str]) -> str:
     >>> label_of(["texts/a.txt", "texts/b.txt", "texts/c.txt"])
     'a.txt and 2 more'
     """
-    first = "<stdin>" if files[0] == STDIN else Path(files[0]).name
+    first = "<stdin>" if files[0] == STDIN else shown(Path(files[0]).name)
     return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
+
+
+def shown(name: str) -> str:
+    r"""Make a file's name Unicode: names on disk are bytes, and need not be any text.
+
+    >>> shown(os.fsdecode(b"caf\xe9.txt")) == "caf\ufffd.txt"
+    True
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def read_sources(files: list[str], progress: Progress | None = None) -> Iterator[Source]:
@@ -83,7 +92,7 @@ def read_sources(files: list[str], progress: Progress | None = None) -> Iterator
             done += piece.stop - piece.start
             if progress is not None:
                 progress(done, max(total, done))
-        name = "<stdin>" if file == STDIN else file
+        name = "<stdin>" if file == STDIN else shown(file)
         yield Source(name, _decompress(raw, name), len(raw), digest.hexdigest())
 
 
@@ -97,6 +106,8 @@ def _size(file: str) -> int:
 def _raw(file: str) -> Array:
     """Return the bytes of a file: mapped if it is a regular one, read if it is a pipe."""
     if file == STDIN:
+        if sys.stdin is None:
+            raise InputError("cannot read standard input: it is closed")
         return np.frombuffer(sys.stdin.buffer.read(), np.uint8)
     path = Path(file)
     try:

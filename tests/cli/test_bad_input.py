@@ -106,6 +106,9 @@ def test_no_files_at_all(miscope):
         ("9:3", ["9:3", "first:last"]),
         ("6000", ["lag 6000", "longest has 6000", "largest lag is 5999"]),
         ("1:6000", ["lag 6000", "longest has 6000"]),
+        ("all:999999999999", ["999999999999", "6000"]),
+        ("99999999999999999999", ["99999999999999999999"]),
+        ("1,2,99999999999999999999", ["99999999999999999999"]),
     ],
 )
 def test_lags_that_cannot_be(refused, lags, words):

@@ -191,3 +191,21 @@ def test_warnings():
 def test_default_lags():
     assert ms.measure(DOCUMENTS).lags[-1] == 75
     assert ms.measure([0, 1, 1, 0, 1], blocks=0).lags.tolist() == [1]
+
+
+@pytest.mark.parametrize("null", ["global", "document", "rotate"])
+def test_one_block_holds_all_pairs(null):
+    """Without a second block there is nothing to tell a bar from, at any lag."""
+    codes = np.random.default_rng(0).integers(0, 4, 100)
+    for source in (codes, [codes, codes[:20]]):
+        curve = ms.measure(source, [95], blocks=4, null=null)
+        assert np.isnan(curve.stderr).all()
+        assert np.isfinite(curve.mi).all()
+
+
+@pytest.mark.parametrize("null", ["global", "document", "rotate"])
+def test_documents_of_one_symbol_each(null):
+    curve = ms.measure([[0] * 40, [1] * 40, [0] * 40, [1] * 40], [1, 5], blocks=4, null=null)
+    np.testing.assert_allclose(curve.mi, np.log(2), atol=0.01)
+    if null == "document":
+        np.testing.assert_allclose(curve.excess, 0, atol=1e-9)  # all of it is composition

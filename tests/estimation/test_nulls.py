@@ -17,7 +17,7 @@ from miscope.counting import FingerprintArray
 from miscope.counting import doors as counting
 from miscope.errors import InputError
 from miscope.estimation import nulls
-from miscope.estimation.entropy import information
+from miscope.estimation.entropy import ESTIMATORS, information
 from miscope.sequences import Sequences
 
 SETTINGS = settings(max_examples=40, deadline=None)
@@ -399,3 +399,21 @@ def test_a_null_of_ones_own_is_called_with_a_generator():
 def test_a_null_of_ones_own_must_return_sequences(wrong):
     with pytest.raises(InputError, match=f"a null must return miscope.Sequences, not {type(wrong).__name__}"):
         nulls.call_null(lambda sequences, generator: wrong, CORPUS, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("n", "a", "b"), [(10_000, 1000, 600), (10_000, 5000, 200), (100_000, 3000, 3000), (9999, 9000, 9000)]
+)
+@pytest.mark.parametrize("name", ["plug_in", "miller_madow", "grassberger", "zhang"])
+def test_a_large_cell_is_as_good_as_its_law(n, a, b, name):
+    """The few counts that stand for a broad law: catches a wrong moment, and a parity that Grassberger would see."""
+    counts = np.arange(max(0, a + b - n), min(a, b) + 1)
+    law = stats.hypergeom(n, a, b).pmf(counts)
+    kept = (law > 1e-18) & (counts > 0)
+    exact = FingerprintArray(counts[kept], law[kept], np.array([0, kept.sum()]))
+    one = [FingerprintArray(np.array([size]), np.array([1]), np.array([0, 1])) for size in (a, b)]
+    classes = [part for fingerprint in one for part in nulls._classes(fingerprint, nulls._EXACT)]
+    found = nulls._as_fingerprint(*nulls._mean_by_classes(*classes, float(n)))
+    terms = [float(((np.log(f.n_samples) - ESTIMATORS[name](f, 4.0)) * f.n_samples)[0]) for f in (found, exact)]
+    assert found.n_samples[0] == pytest.approx(a * b / n, rel=1e-12)
+    assert terms[0] == pytest.approx(terms[1], abs=5e-5)  # of which N-th parts enter an entropy

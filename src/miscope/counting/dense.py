@@ -64,9 +64,7 @@ def _count(left, right, offsets, bounds, lag, shift, alphabet_size, tables, spar
             start = max(offsets[document], bounds[j])
             stop = min(offsets[document + 1] - lag, bounds[j + 1])
             if stop > start:
-                _count_run(
-                    left[start:stop], right[start + shift : stop + shift], np.uint32(alphabet_size), table, other
-                )
+                _count_run(left[start:stop], right[start + shift : stop + shift], np.uintp(alphabet_size), table, other)
             document += 1
         if len(spare) > 0:
             for cell in range(len(spare)):
@@ -80,11 +78,14 @@ def _count_run(left, right, width, table, other):  # type: ignore[no-untyped-def
     # Neighbouring pairs often fall into the same cell, and a cell just stored to is slow to load again, so every
     # second pair goes to another table (which may be the same one, where tables are large and this is rare).
     n = len(left)
-    for t in range(0, n - 1, 2):
-        table[np.uint32(left[t]) * width + np.uint32(right[t])] += np.uint32(1)
-        other[np.uint32(left[t + 1]) * width + np.uint32(right[t + 1])] += np.uint32(1)
-    if n % 2:
-        table[np.uint32(left[n - 1]) * width + np.uint32(right[n - 1])] += np.uint32(1)
+    whole = n // 4 * 4
+    for t in range(0, whole, 4):
+        table[np.uintp(left[t]) * width + np.uintp(right[t])] += np.uint32(1)
+        other[np.uintp(left[t + 1]) * width + np.uintp(right[t + 1])] += np.uint32(1)
+        table[np.uintp(left[t + 2]) * width + np.uintp(right[t + 2])] += np.uint32(1)
+        other[np.uintp(left[t + 3]) * width + np.uintp(right[t + 3])] += np.uint32(1)
+    for t in range(whole, n):
+        table[np.uintp(left[t]) * width + np.uintp(right[t])] += np.uint32(1)
 
 
 @njit(nogil=True, cache=True)

@@ -31,6 +31,15 @@ def sticky_text() -> str:
     return "".join(symbols)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory, sticky_text) -> None:
+    """Kernels compiled and in the cache, so that tests that break the disk break only what they mean to break."""
+    text = tmp_path_factory.mktemp("compiled") / "text.txt"
+    text.write_text(sticky_text)
+    command = [sys.executable, "-m", "miscope", "measure", str(text), "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=TIMEOUT)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch, sticky_text) -> Path:
     """The working directory of the test, with text.txt in it."""

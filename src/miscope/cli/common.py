@@ -46,8 +46,9 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             _forget_output()
             raise typer.Exit(1) from None
         except OSError as error:
-            # Files that are read or written explain themselves as MiscopeError; what is left is our own output.
-            note(f"miscope: error: cannot write the output: {error.strerror or error}")
+            # Files that are read or written explain themselves as MiscopeError; what is left is our own output, and
+            # the cache of compiled kernels.
+            note(f"miscope: error: cannot write {error.filename or 'the output'}: {error.strerror or error}")
             _forget_output()
             raise typer.Exit(1) from None
         except MemoryError as error:
@@ -62,7 +63,7 @@ def _forget_output() -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):
-        sys.stdout = io.StringIO()
+        return  # closed, or no file of the system: then there is no buffer to fail
 
 
 def note(text: str) -> None:

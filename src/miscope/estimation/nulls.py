@@ -176,13 +176,14 @@ def _as_fingerprint(small: np.ndarray, large: np.ndarray, weights: np.ndarray) -
 @njit(nogil=True, cache=True)
 def _add_hypergeometric(small, law, a, b, n, weight):  # type: ignore[no-untyped-def]
     # Law of a cell with marginals a and b among n pairs; from the mode outwards, then normalised, so that nothing
-    # large is subtracted from anything large. `law` is room to work in.
+    # large is subtracted from anything large. `law` is room to work in. The brackets keep the division out of the chain
+    # of products, where each step would have to wait for it.
     mode = int(max(0.0, np.floor((a + 1) * (b + 1) / (n + 2))))
     law[mode] = 1.0
     total = 1.0
     top = mode
     while top + 1 < SMALL and a > top and b > top:
-        value = law[top] * (a - top) * (b - top) / ((top + 1) * (n - a - b + top + 1))
+        value = law[top] * ((a - top) * (b - top) / ((top + 1) * (n - a - b + top + 1)))
         if not value > 1e-18 * total:
             break
         top += 1
@@ -190,7 +191,7 @@ def _add_hypergeometric(small, law, a, b, n, weight):  # type: ignore[no-untyped
         total += value
     bottom = mode
     while bottom > 0 and n - a - b + bottom > 0:
-        value = law[bottom] * bottom * (n - a - b + bottom) / ((a - bottom + 1) * (b - bottom + 1))
+        value = law[bottom] * (bottom * (n - a - b + bottom) / ((a - bottom + 1) * (b - bottom + 1)))
         if not value > 1e-18 * total:
             break
         bottom -= 1

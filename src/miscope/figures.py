@@ -227,7 +227,7 @@ def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str
     handles, labels = handles + hidden, labels + [line.get_label() for line in hidden]
     handles, labels = _explain(handles, labels, curves, axes, subtract_null)
     if labels:
-        axes.legend(handles, labels, frameon=False, loc="best")
+        axes.legend(handles, labels, framealpha=0.85, edgecolor="none", loc="best")
 
 
 def _null_words(names: set[str]) -> str:

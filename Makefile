@@ -8,7 +8,7 @@ JOBS ?= auto
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-core lint bench cost-model clean
+.PHONY: help demo test test-full test-core lint bench cost-model calibrate clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,10 +53,15 @@ lint: $(VENV)/.installed ## formatting, style, types, and which way imports poin
 
 bench: $(VENV)/.bench ## measure speed against other programs, side by side, into benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py --write
+	$(BIN)/python benchmarks/samplers.py --write
 
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py
 
+calibrate: $(VENV)/.installed ## measure how far values and bars are to be trusted, into docs/calibration.md (half an hour)
+	$(BIN)/miscope study calibration --scale full --folder miscope-calibration --page docs/calibration.md
+	cp miscope-calibration/calibration-*.png docs/images/
+
 clean: ## remove environments, caches and the demo's results
-	rm -rf $(VENV) $(CORE) dist build miscope-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CORE) dist build miscope-demo miscope-calibration .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from miscope._version import __version__
 
 if TYPE_CHECKING:
+    from miscope import processes
     from miscope.counting import Fingerprints, PairCounts, count_fingerprints, count_pairs
     from miscope.curve import MICurve, measure
     from miscope.errors import FormatError, InputError, MiscopeError, MissingExtraError
     from miscope.estimation.entropy import entropy, mutual_information
     from miscope.figures import plot
-    from miscope.sequences import Sequences, builtin_corpus, read, read_npy, read_text
+    from miscope.processes.planning import detectable_lag
+    from miscope.sequences import Sequences, Series, builtin_corpus, read, read_npy, read_text
 
 __all__ = [
     "Fingerprints",
@@ -30,14 +32,17 @@ __all__ = [
     "MissingExtraError",
     "PairCounts",
     "Sequences",
+    "Series",
     "__version__",
     "builtin_corpus",
     "count_fingerprints",
     "count_pairs",
+    "detectable_lag",
     "entropy",
     "measure",
     "mutual_information",
     "plot",
+    "processes",
     "read",
     "read_npy",
     "read_text",
@@ -50,12 +55,15 @@ _ROOMS = {
     "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
     "estimation.entropy": ("entropy", "mutual_information"),
     "figures": ("plot",),
-    "sequences": ("Sequences", "builtin_corpus", "read", "read_npy", "read_text"),
+    "processes.planning": ("detectable_lag",),
+    "sequences": ("Sequences", "Series", "builtin_corpus", "read", "read_npy", "read_text"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "processes":
+        return importlib.import_module("miscope.processes")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'miscope' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"miscope.{_ROOM_OF[name]}"), name)

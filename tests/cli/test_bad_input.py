@@ -24,8 +24,9 @@ def bad_files(folder) -> Path:
     (folder / "latin.txt").write_bytes("ab\ncaf\u00e9 ".encode("latin-1") * 50)
     (folder / "cut.txt.gz").write_bytes(gzip.compress((folder / "text.txt").read_bytes())[:-900])
     np.save(folder / "negative.npy", [0, 1, -2, 1])
-    np.save(folder / "float.npy", [0.5, 1.0, 2.0])
     np.save(folder / "nan.npy", [0.0, np.nan, 1.0])
+    np.save(folder / "same.npy", np.full(500, 0.5))
+    np.save(folder / "complex.npy", np.zeros(500, complex))
     np.save(folder / "none.npy", np.zeros(0, int))
     np.save(folder / "cube.npy", np.zeros((2, 2, 2), int))
     np.save(folder / "objects.npy", np.array([{}]), allow_pickle=True)
@@ -52,8 +53,9 @@ def bad_files(folder) -> Path:
         ("cut.txt.gz", ["cut.txt.gz", "damaged gzip"]),
         ("no-such-*.txt", ["no-such-*.txt", "no file matches"]),
         ("negative.npy", ["negative", "-2", "position 2"]),
-        ("float.npy", ["floating-point", "classes"]),
-        ("nan.npy", ["NaN", "position 1"]),
+        ("nan.npy", ["value 1 is nan", "leave out what is missing"]),
+        ("same.npy", ["cut at their quantiles", "the same"]),
+        ("complex.npy", ["not integers but complex128"]),
         ("none.npy", ["empty"]),
         ("cube.npy", ["3 dimensions"]),
         ("objects.npy", ["objects.npy", "objects"]),
@@ -153,7 +155,6 @@ def test_a_scale_is_checked_without_a_figure_too(refused):
         (["--separator", ""], ["separator", "empty"]),
         (["--separator", "x", "--documents", "line"], ["separator", "documents"]),
         (["--unit", "byte", "--fold-case"], ["bytes", "no case"]),
-        (["--correct-bias", "--blocks", "0"], ["blocks"]),
         (["--quantity", "correlation", "--bits"], ["no unit"]),
     ],
 )

@@ -370,11 +370,11 @@ def test_numbers_of_threads_that_are_none(threads):
 
 def test_threads_default_to_the_cores_at_hand(monkeypatch):
     monkeypatch.setattr(doors.os, "sched_getaffinity", lambda process: {0, 1, 5}, raising=False)
-    assert doors._thread_count(None) == 3
+    assert doors.thread_count(None) == 3
     monkeypatch.delattr(doors.os, "sched_getaffinity")
     monkeypatch.setattr(doors.os, "cpu_count", lambda: None)
-    assert doors._thread_count(None) == 1
-    assert doors._thread_count(np.int64(3)) == 3
+    assert doors.thread_count(None) == 1
+    assert doors.thread_count(np.int64(3)) == 3
 
 
 def test_seen_symbols_are_those_of_the_corpus():

@@ -148,7 +148,6 @@ def test_provenance_says_how():
         ({"seed": -1}, "seed must be a whole number"),
         ({"threads": 0}, "threads must be a whole number"),
         ({"n_surrogates": 1}, "n_surrogates must be at least 2"),
-        ({"correct_bias": True, "blocks": 0}, "give blocks, for example 32"),
         ({"values": [1, 2, 3, 4]}, 'values are for quantity="correlation"'),
         ({"quantity": "rational", "values": [1, 2, 3, 4]}, 'values are for quantity="correlation"'),
         ({"quantity": "correlation", "values": [1, 2]}, "4 finite numbers"),

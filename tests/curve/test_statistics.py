@@ -29,13 +29,16 @@ def many():
 
 @pytest.mark.parametrize("excess", [False, True])
 def test_intervals_cover_what_they_claim(many, excess):
-    """Catches bars from per-pair formulas, from too few degrees of freedom, or from blocks that cut pairs away."""
+    """Catches bars from per-pair formulas, from too few degrees of freedom, or from blocks that cut pairs away.
+
+    Upper ends have `second_order` on top, lower ends keep theirs: where dependence is weak, intervals cover a bit more.
+    """
     inside = np.zeros(len(LAGS))
     for curve in many:
         low, high = curve.interval(0.95, excess=excess)
         inside += (low <= TRUTH) & (high >= TRUTH)
     assert np.all(inside / len(many) >= 0.90)
-    assert np.all(inside / len(many) <= 0.98)
+    assert np.all(inside / len(many) <= 0.95 + 3 * np.sqrt(0.95 * 0.05 / len(many)))
 
 
 def test_bars_are_as_wide_as_the_spread(many):
@@ -77,9 +80,11 @@ def test_corrected_estimators_have_less_bias(estimator):
 
 
 def test_jackknife_correction_removes_plug_in_bias():
-    options = {"estimator": "plug_in", "lags": [4]}
-    plain = np.mean([curve.mi for curve in curves(60, 32, 40, seed=6, **options)])
-    corrected = np.mean([curve.mi for curve in curves(60, 32, 40, seed=6, correct_bias=True, **options)])
+    """Catches half of the bias taken away, or none, or twice, by the curve's own jackknife."""
+    measured = curves(60, 32, 40, seed=6, estimator="plug_in", lags=[4])
+    assert not any(curve.bias_corrected for curve in measured)  # what a null gives too is no business of correct_bias
+    plain = np.mean([curve.mi for curve in measured])
+    corrected = np.mean([curve.jackknife().corrected for curve in measured])
     assert abs(corrected - TRUTH[2]) < 0.3 * abs(plain - TRUTH[2])
 
 

@@ -20,7 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from miscope.errors import FormatError, InputError
-from miscope.sequences import Sequences, read, read_npy, read_text
+from miscope.sequences import Sequences, Series, read, read_npy, read_text
 from miscope.sequences.encoding import BYTES
 from miscope.sequences.sources import COMPRESSIONS
 
@@ -335,6 +335,24 @@ def test_npy_stays_on_disk(tmp_path):
     assert read_npy(tmp_path / "a.npy", alphabet="abcdefghij").decode(0) == "abcdefghij"
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f8", "longdouble"])
+def test_npy_of_real_numbers(tmp_path, dtype):
+    values = np.array([[0.5, -1, 2], [0.25, 8, -3]])
+    path = tmp_path / "returns.npy"
+    np.save(path, np.asfortranarray(values.astype(dtype)))
+    series = read(path)
+    assert isinstance(series, Series)
+    assert [document.tolist() for document in series] == values.tolist()
+    assert (series.provenance["reader"], series.provenance["label"]) == ("read_npy", "returns.npy")
+    assert series.provenance["sources"][0]["bytes"] == path.stat().st_size
+    np.save(path, values[0].astype(dtype))
+    assert read_npy(path, label="one").lengths.tolist() == [3]
+    np.save(path, np.stack([values, values], axis=-1).astype(dtype))
+    assert (read_npy(path).n_documents, read_npy(path).n_channels) == (2, 2)
+    with pytest.raises(InputError, match=r"floating-point numbers, which have no alphabet.*array\.astype\(int\)"):
+        read_npy(path, alphabet_size=4)
+
+
 def test_damaged_npy(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.arange(100))
@@ -347,9 +365,13 @@ def test_damaged_npy(tmp_path):
     with pytest.raises(FormatError, match="one of objects"):
         read_npy(path)
     for array, words in [
-        ([0.5], "floating-point"),
+        ([0.5, np.nan], "value 1 is nan: leave out what is missing"),
+        (np.array([], float), "the data are empty"),
+        (np.zeros((1, 1, 1, 1)), "4 dimensions"),
+        (0.5, "0 dimensions"),
+        ([0.5j], "not integers but complex128"),
         (np.zeros((1, 1, 1), int), "3 dimensions"),
-        ([], "empty"),
+        (np.array([], int), "the data are empty"),
         (3, "one"),
     ]:
         np.save(path, array)

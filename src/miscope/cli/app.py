@@ -9,6 +9,9 @@ import typer
 from miscope._version import __version__
 from miscope.cli.demo import demo
 from miscope.cli.measure import measure
+from miscope.cli.plan import plan
+from miscope.cli.sample import CONTEXT, sample
+from miscope.cli.study import study
 
 __all__ = ["main"]
 
@@ -65,6 +68,9 @@ def _miscope(
 
 
 app.command()(measure)
+app.command(context_settings=CONTEXT)(sample)
+app.command()(plan)
+app.add_typer(study, name="study")
 app.command()(demo)
 
 

@@ -7,7 +7,7 @@ import glob
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -17,6 +17,8 @@ import typer
 from miscope.errors import InputError, MiscopeError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from miscope.curve import MICurve
 
 __all__ = ["INTERRUPTED", "check_output", "guarded", "note", "print_curve", "progress_bar", "say"]
@@ -140,20 +142,18 @@ def _short(number: float) -> str:
     return f"{number:.0f} "
 
 
-def print_curve(curve: MICurve) -> None:
-    """A table of a curve on stdout."""
+def print_curve(curve: MICurve, exact: np.ndarray | None = None) -> None:
+    """A table of a curve on stdout, beside what is exact if that is known."""
     from rich.console import Console
     from rich.table import Table
 
-    unit = f" ({curve.unit})" if curve.unit else ""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = ["lag", f"{_short_name(curve)}{unit}", "±", "null", "above null", "±", "q", "pairs", ""]
-    for name in names:
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    columns = _columns(curve, exact)
+    for name in ["lag", *columns, "pairs", ""]:
+        table.add_column(name.strip(), justify="right" if name else "left", no_wrap=True)
     seen = curve.significant()
-    columns = (curve.mi, curve.stderr, curve.null, curve.excess, curve.excess_stderr, curve.q_values)
     for i, lag in enumerate(curve.lags):
-        cells = ["-" if column[i] != column[i] else f"{column[i]:.4g}" for column in columns]
+        cells = ["-" if column[i] != column[i] else f"{column[i]:.4g}" for column in columns.values()]
         table.add_row(str(lag), *cells, f"{curve.n_pairs[i]:,}", "*" if seen[i] else "")
     terminal = sys.stdout.isatty()
     page = io.StringIO()
@@ -161,8 +161,23 @@ def print_curve(curve: MICurve) -> None:
     console.print(table)
     say(_title(curve))
     say(page.getvalue().rstrip("\n"))
+    if exact is not None and curve.null_name == "document":
+        say("exact: all that the process has, of which this null may take a part away")
     if curve.n_blocks:
-        say("± standard error; q: false discovery rate at which the lag stands above the null; * q <= 0.05")
+        above = "the lower bound stands above 0" if curve.estimator == "bracket" else "the lag stands above the null"
+        say(f"± standard error; q: false discovery rate at which {above}; * q <= 0.05")
+
+
+def _columns(curve: MICurve, exact: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Numbers of the table by their headings."""
+    unit = f" ({curve.unit})" if curve.unit else ""
+    name, floor, above = f"{_short_name(curve)}{unit}", "null", "above null"
+    if curve.estimator == "bracket":
+        name, floor, above = f"upper{unit}", "between", "lower"
+    columns = {name: curve.mi, "±": curve.stderr}
+    if exact is not None:
+        columns["exact"] = exact
+    return columns | {floor: curve.null, above: curve.excess, "± ": curve.excess_stderr, "q": curve.q_values}
 
 
 def _kinds(number: int) -> str:
@@ -174,7 +189,17 @@ def _short_name(curve: MICurve) -> str:
 
 
 def _title(curve: MICurve) -> str:
-    about = curve.provenance
-    size = f"{about['n_symbols']:,} symbols of {_kinds(about['n_symbols_seen'])} in {about['n_documents']:,} "
-    size += "document" if about["n_documents"] == 1 else "documents"
-    return f"{curve.label or 'data'}: {size}; {curve.estimator}, null {curve.null_name}, {curve.n_blocks} blocks"
+    how = f"{curve.estimator}, null {curve.null_name}, {curve.n_blocks} blocks"
+    return f"{curve.label or 'data'}: {_size(curve.provenance)}; {how}"
+
+
+def _size(about: Mapping[str, Any]) -> str:
+    """How much was measured, and of what."""
+    number, cut = f"{about['n_symbols']:,}", about["source"].get("quantised")
+    documents = f"in {about['n_documents']:,} " + ("document" if about["n_documents"] == 1 else "documents")
+    if "n_channels" in about:
+        each = f" of {about['n_channels']} channels" if about["n_channels"] > 1 else ""
+        return f"{number} real numbers{each} {documents}"
+    if cut:
+        return f"{number} real numbers cut at their quantiles into {cut['symbols']} symbols {documents}"
+    return f"{number} symbols of {_kinds(about['n_symbols_seen'])} {documents}"

@@ -1,18 +1,18 @@
-"""`miscope measure`: from files to a curve."""
+"""`miscope measure`: from files, or from a process that knows the answer, to a curve."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
+from miscope.cli.sources import Exact, check_source, draw, exact_of, in_symbols, make_process, read_files
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
-    from miscope.sequences import Sequences
 
 __all__ = ["measure"]
 
@@ -24,14 +24,30 @@ _SCALES = ("log-log", "lin-log", "log-lin", "lin-lin")
 @guarded
 def measure(
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Text (also .gz, .xz, .zst; globs; - for standard input), .npy of whole numbers, or an Arrow file of "
-            "miscope. Several files make one corpus.",
+            help="Text (also .gz, .xz, .zst; globs; - for standard input), .npy of codes or of real numbers, or an "
+            "Arrow file of miscope. Several files of text make one corpus.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    process: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Instead of files: draw from a process that knows its mutual information, and show that too, such as "
+            "power-law-binary:amplitude=0.1,exponent=0.4. See miscope sample --list.",
+            show_default=False,
+        ),
+    ] = None,
+    n_documents: Annotated[
+        int | None, typer.Option(help="Documents to draw from --process. Default: 64.", show_default=False)
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(help="Symbols in each of them. Default: 4096, or what the process has.", show_default=False),
+    ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
@@ -64,8 +80,16 @@ def measure(
         ),
     ] = None,
     estimator: Annotated[
-        str, typer.Option(help="plug_in, miller_madow, grassberger, chao_shen, shrinkage, zhang or nsb.")
+        str,
+        typer.Option(
+            help="plug_in, miller_madow, grassberger, chao_shen, shrinkage, zhang or nsb; bracket (a lower and an "
+            "upper bound, for large alphabets); gaussian (real numbers as they are)."
+        ),
     ] = "miller_madow",
+    quantiles: Annotated[
+        int | None,
+        typer.Option(help="Symbols that real numbers are cut into, equally frequent. Default: 4.", show_default=False),
+    ] = None,
     null: Annotated[
         str,
         typer.Option(
@@ -81,10 +105,21 @@ def measure(
         str, typer.Option(help="mutual_information, rational (Lin and Tegmark) or correlation (operator norm).")
     ] = "mutual_information",
     correct_bias: Annotated[
-        bool, typer.Option("--correct-bias", help="Take the jackknife's bias-corrected estimate.")
-    ] = False,
+        bool,
+        typer.Option(
+            "--correct-bias/--no-correct-bias",
+            help="Take away the bias that serial dependence adds, as blocks show it.",
+        ),
+    ] = True,
+    long_memory: Annotated[
+        str,
+        typer.Option(
+            help="correct: with few documents and slow decay, give back what the sample's own wandering averages hide, "
+            "and widen the bars; ignore: leave both as they are."
+        ),
+    ] = "correct",
     bits: Annotated[bool, typer.Option("--bits", help="Report in bits instead of nats.")] = False,
-    seed: Annotated[int, typer.Option(help="For nulls that are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="For nulls that are drawn, and for --process.")] = 0,
     surrogates: Annotated[int, typer.Option(help="How many surrogates to draw for such nulls.")] = 4,
     threads: Annotated[int | None, typer.Option(help="Default: all cores.", show_default=False)] = None,
     label: Annotated[
@@ -107,20 +142,34 @@ def measure(
       miscope measure part-*.txt.gz --unit word --documents blank-line --lags 1:1000 -o curve.json --plot curve.png
 
       cat songs.txt | miscope measure - --unit token --documents line
+
+      miscope measure returns.npy --estimator gaussian
+
+      miscope measure --process ising-chain:coupling=0.8 --plot curve.png
     """
     choice(scale, _SCALES, "scale")
-    check_output(output, files, _CURVES)
-    check_output(plot, files, _FIGURES)
-    options = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding}
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if fold_case:
-        given["fold_case"] = True
-    sequences = _read(files, given, quiet)
+    named = files or []
+    check_output(output, named, _CURVES)
+    check_output(plot, named, _FIGURES)
+    texts = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding, "fold_case": fold_case}
+    of_files = {name: value for name, value in texts.items() if value not in (None, False)}
+    sizes = {"n_documents": n_documents, "length": length}
+    of_process = {name: value for name, value in sizes.items() if value is not None}
+    check_source(named, process, of_files, of_process)
+    if quantiles is not None and estimator == "gaussian":
+        raise InputError("--estimator gaussian takes numbers as they are: leave --quantiles out")
+    if process is None:
+        data = read_files(named, of_files, quantiles, quiet)
+    else:
+        source = make_process(process)
+        if estimator != "gaussian":
+            source, quantiles = in_symbols(source, quantiles), None
+        data = draw(source, n_documents, length, seed, quiet)
     with progress_bar("counting", "pairs", quiet) as progress:
         from miscope.curve import measure as measure_curve
 
         curve = measure_curve(
-            sequences,
+            data,
             lags,
             estimator=estimator,
             null=null,
@@ -131,39 +180,30 @@ def measure(
             quantity=quantity,
             correct_bias=correct_bias,
             n_surrogates=surrogates,
+            n_quantiles=quantiles,
+            long_memory=long_memory,
             threads=threads,
             progress=progress,
         )
     if bits:
         curve = curve.in_bits()
-    _deliver(curve, output, plot, scale, json, quiet)
+    _deliver(curve, exact_of(curve, quiet), output, plot, scale, json, quiet)
 
 
-def _read(files: list[str], options: dict[str, Any], quiet: bool) -> Sequences:
-    from miscope.sequences import read
-
-    if not files:
-        raise InputError("no files given; use - for standard input")
-    with progress_bar("reading", "B", quiet) as progress:
-        if progress is not None:
-            options = options | {"progress": progress}
-        return read(files if len(files) > 1 else files[0], **options)
-
-
-def _deliver(curve: MICurve, output: Path | None, plot: Path | None, scale: str, json: bool, quiet: bool) -> None:
+def _deliver(
+    curve: MICurve, exact: Exact | None, output: Path | None, plot: Path | None, scale: str, json: bool, quiet: bool
+) -> None:
     """Write what was asked for, then print the result, then say what else there is to say."""
     if output is not None:
         curve.save(output)
     if plot is not None:
         from miscope.figures import plot as plot_curve
 
-        plot_curve(curve, plot, scale=scale)
+        plot_curve(curve, plot, truth=None if exact is None else exact.process, scale=scale)
     if json:
-        from miscope.curve.storage import to_json
-
-        say(to_json(curve))
+        say(_as_json(curve, exact))
     else:
-        print_curve(curve)
+        print_curve(curve, None if exact is None else exact.values)
     if quiet:
         return
     for warning in curve.warnings:
@@ -171,3 +211,16 @@ def _deliver(curve: MICurve, output: Path | None, plot: Path | None, scale: str,
     for path in (output, plot):
         if path is not None:
             note(f"wrote {path}")
+
+
+def _as_json(curve: MICurve, exact: Exact | None) -> str:
+    """The curve as its file has it, and beside it the exact values."""
+    from miscope.curve.storage import to_json
+
+    text = to_json(curve)
+    if exact is None:
+        return text
+    import json
+
+    values = [None if value != value else value for value in exact.values.tolist()]
+    return json.dumps(json.loads(text) | {"exact": values}, ensure_ascii=False, allow_nan=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences import Sequences
+from miscope.sequences import Sequences, Series
 
 __all__ = ["Blocks", "cut_blocks"]
 
@@ -35,7 +35,7 @@ class Blocks:
     n_cut: int
 
 
-def cut_blocks(sequences: Sequences, blocks: int) -> Blocks:
+def cut_blocks(sequences: Sequences | Series, blocks: int) -> Blocks:
     """Cut a corpus into `blocks` contiguous blocks of near equal size, of whole documents where that can be.
 
     The ideal borders are at ``j n / blocks``; each moves to the nearest document border if that is less than
@@ -57,7 +57,7 @@ def cut_blocks(sequences: Sequences, blocks: int) -> Blocks:
     ----------
     Künsch, Ann. Statist. 17 (1989) 1217.
     """
-    n = sequences.n_symbols
+    n = int(sequences.offsets[-1])
     if isinstance(blocks, bool) or not isinstance(blocks, int | np.integer):
         raise InputError(f"blocks must be a whole number, not {blocks!r}")
     blocks = int(blocks)

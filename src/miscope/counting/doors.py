@@ -18,7 +18,7 @@ from miscope.counting.tally import Cells, Kernel, PairData
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
 
-__all__ = ["METHODS", "Counter", "Progress", "count_fingerprints", "count_pairs"]
+__all__ = ["METHODS", "Counter", "Progress", "count_fingerprints", "count_pairs", "thread_count"]
 
 Progress = Callable[[int, int], object]
 """Called with pairs done and pairs in all."""
@@ -173,7 +173,7 @@ class Counter:
         """Run ``task(kernel, lag)`` for every lag, on a pool of threads; results in the order of the lags."""
         kernel = self.kernel()
         work = [self.pairs_at(int(lag)) for lag in self.lags]
-        n_threads = min(_thread_count(threads), len(self.lags))
+        n_threads = min(thread_count(threads), len(self.lags))
         with ThreadPoolExecutor(n_threads) as pool:
             futures = [pool.submit(task, kernel, int(lag)) for lag in self.lags]
             try:
@@ -197,7 +197,8 @@ def _watch(futures: list[Future[_T]], work: list[int], progress: Progress | None
             progress(done, sum(work))
 
 
-def _thread_count(threads: int | None) -> int:
+def thread_count(threads: int | None = None) -> int:
+    """Number of threads to use: as asked for, or all cores that this process may use."""
     if threads is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from miscope.curve.memory import effective_documents
 from miscope.curve.result import MICurve
 
 __all__ = ["advise"]
 
 _FEW_PAIRS = 1000
 _FEW_DOCUMENTS = 8
-_INDEPENDENT_ENOUGH = 16  # effective documents from which long memory inside them does little harm
 
 
-def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int) -> tuple[str, ...]:
-    """Warnings for a curve measured on documents of these lengths."""
+def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> tuple[str, ...]:
+    """Warnings for a curve measured on documents of these lengths; `n_symbols_seen` is None for real numbers."""
     if n_symbols_seen == 1:
         return ("the data hold only one distinct symbol: there is nothing to measure, and every value is 0",)
-    effective = float(lengths.sum()) ** 2 / float(np.sum(lengths.astype(np.float64) ** 2))
+    effective = effective_documents(lengths)
     found = [
-        _floor(curve, n_symbols_seen),
+        "" if n_symbols_seen is None else _floor(curve, n_symbols_seen),
         _serial(curve),
         _few_pairs(curve),
         _few_documents(curve, effective, lengths),
-        _long_memory(curve, effective, lengths),
+        _long_memory(curve),
         _unheld_blocks(curve),
     ]
     return tuple(text for text in found if text)
@@ -35,7 +35,7 @@ def _span(lags: np.ndarray) -> str:
 
 def _floor(curve: MICurve, n_symbols_seen: int) -> str:
     """Sampling bias against what is left of the value without it."""
-    if curve.quantity != "mutual_information":
+    if curve.quantity != "mutual_information" or curve.estimator == "bracket":
         return ""
     if curve.null_name != "none":
         high = curve.null > np.abs(curve.excess) + 2 * np.nan_to_num(curve.excess_stderr)
@@ -61,13 +61,20 @@ def _floor(curve: MICurve, n_symbols_seen: int) -> str:
 
 def _serial(curve: MICurve) -> str:
     """A floor that is too low because neighbouring pairs resemble each other, as leaving out blocks shows."""
-    if curve.quantity != "mutual_information" or not curve.n_blocks or curve.bias_corrected:
+    if curve.quantity != "mutual_information" or not curve.n_blocks or curve.estimator == "bracket":
         return ""
     errors = curve.jackknife(excess=True)
     bias = curve.excess - errors.corrected
     high = (bias > 3 * errors.stderr) & (bias > np.abs(curve.excess) / 2)
+    if curve.bias_corrected and curve.wander is None:  # gone, but where it is so large that the bar is mostly its error
+        high &= curve.excess_stderr > 2 * errors.stderr
     if not high.any():
         return ""
+    if curve.bias_corrected:
+        return (
+            f"at {_span(curve.lags[high])}, neighbouring pairs are so much alike that their bias, about "
+            f'{bias[high].max():.2g} nats, could only roughly be taken away: measure with null="rotate"'
+        )
     return (
         f"at {_span(curve.lags[high])}, leaving out blocks shows a bias of about {bias[high].max():.2g} nats that the "
         f'null "{curve.null_name}" does not take away, because neighbouring pairs are alike: measure with null="rotate"'
@@ -109,34 +116,21 @@ def _few_documents(curve: MICurve, effective: float, lengths: np.ndarray) -> str
     return text
 
 
-def _long_memory(curve: MICurve, effective: float, lengths: np.ndarray) -> str:
-    """Slow decay in few documents: the sample's own averages wander, and no piece of it can show by how much.
-
-    A correlation ``c(lag) = A lag^-b``, b < 1, gives the mean of n symbols the variance
-    ``V = 2 A n^-b / ((1-b)(2-b))``, and the measured correlation is too low by V at every lag (Hosking 1996).
-    """
-    if curve.quantity != "mutual_information" or not curve.n_blocks or effective >= _INDEPENDENT_ENOUGH:
+def _long_memory(curve: MICurve) -> str:
+    """What was given back to values and bars, or why no bars can be given."""
+    about = curve.provenance.get("long_memory")
+    if about is None or curve.wander is None:
         return ""
-    seen = curve.significant() & (curve.excess > 0)
-    if not seen.any():
-        return ""
-    tail = seen & (curve.lags >= curve.lags[seen].max() / 10)
-    lags, excess, bars = curve.lags[tail], curve.excess[tail], curve.excess_stderr[tail]
-    if len(lags) < 5 or lags[-1] < 4 * lags[0]:
-        return ""
-    # As two equally frequent symbols with this information would be correlated: I = c^2 / 2 + ...
-    slope, level = np.polyfit(np.log(lags), np.log(np.sqrt(2 * excess)), 1)
-    decay = -slope
-    if not 0 <= decay < 1:
-        return ""
-    per_document = float(lengths.sum()) / effective
-    wander = np.exp(level) * per_document**-decay * 2 / ((1 - decay) * (2 - decay)) / effective
-    correlation = np.sqrt(2 * excess[-1])
-    lost = correlation * wander
-    if lost < bars[-1]:
-        return ""
+    variance, stderr = about["variance_of_mean"], about["variance_of_mean_stderr"]
+    found = f"(variance of their mean {variance:.2g} ± {stderr:.2g} of a symbol's)"
+    if about["bars_refused"]:
+        return (
+            f"long memory in few documents: the averages of the sample itself wander {found}, and so slowly does "
+            "dependence fall that nothing in these data bounds by how much: no bars can be given; more documents help, "
+            "a longer one hardly"
+        )
     return (
-        f"long memory in few documents: the dependence falls only as lag^-{2 * decay:.2f}, so the averages of the "
-        f"sample itself wander, and values are too low by about {lost:.1g} nats at lag {lags[-1]} "
-        f"({lost / bars[-1]:.0f} bars): the bars are too small there; more documents help, a longer one hardly"
+        f"long memory in few documents: the averages of the sample itself wander {found}, which makes measured values "
+        "too low and bars from parts of the sample too small: both are corrected, by what the low frequencies of the "
+        "data say; more documents help, a longer one hardly"
     )

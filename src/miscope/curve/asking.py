@@ -8,11 +8,12 @@ import numpy as np
 
 from miscope.counting.doors import Counter
 from miscope.counting.fingerprint import FingerprintArray
-from miscope.counting.tally import Kernel, LagFingerprints
+from miscope.counting.tally import Cells, Kernel, LagFingerprints
 from miscope.curve.result import QUANTITIES
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.estimation.association import correlation, rational_information
+from miscope.estimation.bracket import bracket
 from miscope.estimation.entropy import ESTIMATORS, information
 from miscope.estimation.jackknife import jackknife
 
@@ -30,6 +31,7 @@ class LagResult(NamedTuple):
     null: np.ndarray  # left-out values are nan where they are to be interpolated
     chance: float
     block_pairs: np.ndarray
+    order: float = np.nan  # p where chance falls as n_pairs^-p; nan where it is not known
 
 
 class Question(Protocol):
@@ -45,6 +47,8 @@ def question(quantity: str, estimator: str, counter: Counter, null: str, values:
     choice(quantity, QUANTITIES, "quantity")
     if values is not None and quantity != "correlation":
         raise InputError('values are for quantity="correlation"')
+    if quantity == "mutual_information" and estimator == "bracket":
+        return _Bracket(counter)
     if quantity == "mutual_information":
         return _Information(estimator, counter, null)
     return _Association(quantity, counter, _symbol_values(values, counter))
@@ -83,7 +87,7 @@ class _Information:
     """Mutual information from fingerprints."""
 
     def __init__(self, estimator: str, counter: Counter, null: str) -> None:
-        choice(estimator, ESTIMATORS, "estimator")
+        choice(estimator, [*ESTIMATORS, "bracket", "gaussian"], "estimator")
         self._estimator, self._counter, self._null = estimator, counter, null
         # Lags at which about another tenth of the pairs has gone.
         share = np.array([counter.pairs_at(int(lag)) for lag in counter.lags]) / counter.sequences.n_symbols
@@ -99,11 +103,22 @@ class _Information:
         chance = self._with_joint(nulls.chance_fingerprint(counts.left[:1], counts.right[:1]), counts)
         composed = self._null == "document" and self._counter.sequences.n_documents > 1
         null[:] = self._with_joint(nulls.document_fingerprints(self._counter.data, lag), counts) if composed else chance
+        order = np.nan
         if len(mi) > 1:
             null[1:] = np.nan
             if lag in self._anchors:
                 null[1:] = null[0] + self._changes(counts, lag, mi, null[0], composed)
-        return LagResult(mi, null, chance, counts.block_pairs)
+                order = self._order(counts, chance)
+        return LagResult(mi, null, chance, counts.block_pairs, order)
+
+    def _order(self, counts: LagFingerprints, chance: float) -> float:
+        """By which power of the number of pairs chance falls: from the marginals with the first block left out."""
+        left, right = counts.left[1:2], counts.right[1:2]
+        kept = counts.block_pairs[1:].sum() / counts.block_pairs.sum()
+        if not 0 < kept < 1:
+            return np.nan
+        less = float(self._estimate(nulls.chance_fingerprint(left, right), left, right)[0])
+        return float(np.log(less / chance) / -np.log(kept)) if less * chance > 0 else np.nan
 
     def _changes(self, counts: LagFingerprints, lag: int, mi: np.ndarray, null: float, composed: bool) -> np.ndarray:
         """By how much leaving out each block changes the null, shape (n_blocks,)."""
@@ -126,6 +141,20 @@ class _Information:
         return information(joint, left, right, seen, seen, self._estimator)
 
 
+class _Bracket:
+    """Upper bounds, with the gap down to held-out lower bounds as their null."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._data = counter.data
+        if self._data.n_blocks < 2:
+            raise InputError('estimator="bracket" learns on all blocks but one, in turn: give blocks, for example 32')
+
+    def __call__(self, kernel: Kernel, lag: int) -> LagResult:
+        cells = kernel.cells(lag)
+        upper, lower = bracket(cells, self._data.alphabet_size, self._data.n_blocks)
+        return LagResult(upper, upper - lower, 0.0, _pairs_of_blocks(cells))
+
+
 class _Association:
     """Rational mutual information or correlation, from the counts themselves."""
 
@@ -139,8 +168,11 @@ class _Association:
             values = rational_information(cells, size, n_blocks)
         else:
             values = correlation(cells, size, n_blocks, self._numbers)
-        block_pairs = np.array([part.sum() for part in np.split(cells.counts, cells.offsets[1:-1])])
-        return LagResult(values, np.zeros(len(values)), 0.0, block_pairs)
+        return LagResult(values, np.zeros(len(values)), 0.0, _pairs_of_blocks(cells))
+
+
+def _pairs_of_blocks(cells: Cells) -> np.ndarray:
+    return np.array([part.sum() for part in np.split(cells.counts, cells.offsets[1:-1])])
 
 
 def _symbol_values(values: Any, counter: Counter) -> np.ndarray | None:

@@ -63,15 +63,26 @@ class MICurve:
     n_pairs
         int64, shape (n_lags,).
     p_values
-        For each lag, the probability of so large an excess over the null if there were none.
+        For each lag, the probability of so large an excess over the null if there were none (from that lag on: what
+        long memory does to values and bars is not in it).
     estimator, null_name, quantity, label, unit
         How the numbers came about; `unit` is ``"nats"``, ``"bits"`` or ``""``.
     bias_corrected
-        Whether `mi` is the jackknife's bias-corrected estimate.
+        Whether bias from serial dependence has been taken from `mi` (and from the replicates, all alike).
     warnings
         What a reader has to know.
     provenance
         What was read, how, with which versions.
+    recovered
+        What long memory in few documents had hidden and `mi` was given back, shape (n_lags,); None where nothing was.
+    wander
+        What the bars owe to memory that is longer than the blocks, shape (n_lags,), already in `stderr` and
+        `excess_stderr`; the same error at all lags, up to these factors. None where there is nothing of the kind.
+    second_order
+        Half the variance of the correlation behind each value, shape (n_lags,), in `unit`. Information is a square,
+        ``c^2 / 2`` where dependence is weak; if c is off by t standard errors s, it is off by ``t c s``, which the bar
+        shows, plus ``t^2 s^2 / 2``. Upper ends of intervals have that too; a bar alone is too short where c came out
+        too small.
     """
 
     lags: NDArray[np.int64]
@@ -93,6 +104,9 @@ class MICurve:
     bias_corrected: bool = False
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    recovered: Floats | None = None
+    wander: Floats | None = None
+    second_order: Floats | None = None
 
     @property
     def n_blocks(self) -> int:
@@ -128,18 +142,35 @@ class MICurve:
         if not 0 < level < 1:
             raise InputError(f"a confidence level lies between 0 and 1 (such as 0.95), not at {level}")
         centre, bar = (self.excess, self.excess_stderr) if excess else (self.mi, self.stderr)
-        width = special.stdtrit(np.maximum(self.jackknife().degrees, 1.0), 0.5 + level / 2) * bar
-        return centre - width, centre + width
+        t = special.stdtrit(np.maximum(self.jackknife().degrees, 1.0), 0.5 + level / 2)
+        beyond = 0.0 if self.second_order is None else t**2 * self.second_order
+        low = centre - t * bar
+        if self.wander is not None and self.recovered is not None:
+            # Long memory hides dependence and never feigns it, so what the blocks alone say from below holds too.
+            low = np.maximum(low, centre - self.recovered - t * np.sqrt(np.maximum(bar**2 - self.wander**2, 0.0)))
+        return low, centre + t * bar + beyond
+
+    def bracket(self, level: float = 0.95) -> tuple[Floats, Floats]:
+        """What the truth lies between, for a curve measured with ``estimator="bracket"``: (n_lags,) each, in `unit`.
+
+        From the held-out lower bound (`excess`) less its bar to the upper bound (`mi`) and its bar, at this confidence
+        level.
+
+        Raises
+        ------
+        InputError
+            If the curve was measured otherwise.
+        """
+        if self.estimator != "bracket":
+            raise InputError('only a curve measured with estimator="bracket" has bounds; others have interval()')
+        return self.interval(level, excess=True)[0], self.interval(level)[1]
 
     def jackknife(self, excess: bool = False) -> Jackknife:
         """The jackknife of `mi` (or `excess`): errors, degrees of freedom, and the covariance between lags."""
         whole = self.excess if excess else self.mi
         replicates = self.replicates - self.null_replicates if excess else self.replicates
-        if self.n_blocks and self.bias_corrected:  # back to the estimate that the correction started from
-            held = self.block_pairs > 0
-            kept = 1 - self.block_pairs / self.n_pairs
-            whole = (whole + np.sum(np.where(held, kept * replicates, 0.0), axis=0)) / np.maximum(held.sum(axis=0), 1)
-        return jackknife(whole, replicates, self.block_pairs)
+        found = jackknife(whole, replicates, self.block_pairs)
+        return found if self.wander is None else found.widened(self.wander)
 
     def split(self) -> Split:
         """How much of each value is chance, how much the documents' compositions, how much the order of symbols.
@@ -169,7 +200,18 @@ class MICurve:
         if self.unit != "nats":
             raise InputError(f"{self.quantity} has no unit to convert")
         scale = 1 / np.log(2)
-        names = ("mi", "stderr", "replicates", "null", "null_replicates", "excess_stderr", "chance")
+        names = (
+            "mi",
+            "stderr",
+            "replicates",
+            "null",
+            "null_replicates",
+            "excess_stderr",
+            "chance",
+            "recovered",
+            "wander",
+            "second_order",
+        )
         values = {name: getattr(self, name) for name in names}
         scaled: dict[str, Any] = {name: None if value is None else value * scale for name, value in values.items()}
         warnings = tuple(re.sub(r"([\d.e-]+) nats", _nats_as_bits, text) for text in self.warnings)

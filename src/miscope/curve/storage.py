@@ -26,6 +26,7 @@ _PER_LAG = {
     "n_pairs": np.int64,
     "p_values": np.float64,
 }
+_OPTIONAL = ("chance", "recovered", "wander", "second_order")  # per lag, or None
 _PER_BLOCK = {"replicates": np.float64, "null_replicates": np.float64, "block_pairs": np.int64}
 _EXPECTED: dict[str, tuple[type, tuple[str, ...]]] = {
     "estimator": (str, ()),
@@ -63,7 +64,8 @@ def _about(curve: MICurve) -> dict[str, Any]:
 def _columns(curve: MICurve) -> dict[str, np.ndarray]:
     columns = {name: getattr(curve, name) for name in _PER_LAG}
     columns |= {name: getattr(curve, name).T for name in _PER_BLOCK}
-    return columns if curve.chance is None else columns | {"chance": curve.chance}
+    optional = {name: getattr(curve, name) for name in _OPTIONAL}
+    return columns | {name: values for name, values in optional.items() if values is not None}
 
 
 def load(path: str | Path) -> MICurve:
@@ -101,8 +103,9 @@ def _rebuild(about: dict[str, Any]) -> MICurve:
         values[name] = _array(about[name], dtype, (n_lags,))
     for name, dtype in _PER_BLOCK.items():
         values[name] = _array(about[name], dtype, (n_lags, n_blocks)).T
-    chance = about.get("chance")
-    values["chance"] = None if chance is None else _array(chance, np.float64, (n_lags,))
+    for name in _OPTIONAL:
+        given = about.get(name)
+        values[name] = None if given is None else _array(given, np.float64, (n_lags,))
     return MICurve(**values)
 
 

@@ -36,6 +36,11 @@ class Jackknife:
         """Covariance between lags, shape (n_lags, n_lags)."""
         return np.asarray(np.matmul(self.deviations.T, self.deviations))
 
+    def widened(self, error: np.ndarray) -> Jackknife:
+        """With an independent error added that is the same at all lags up to the factors `error`, shape (n_lags,)."""
+        deviations = np.vstack([self.deviations, np.nan_to_num(error)])
+        return Jackknife(np.hypot(self.stderr, error), self.corrected, self.degrees, deviations)
+
 
 def jackknife(whole: np.ndarray, left_out: np.ndarray, block_pairs: np.ndarray) -> Jackknife:
     r"""Delete-block jackknife, for blocks of any sizes.

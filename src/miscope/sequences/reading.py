@@ -15,6 +15,7 @@ from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.arrow import MAGIC
 from miscope.sequences.container import Sequences
+from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, read_sources, shown
 from miscope.sequences.text import read_text
 
@@ -23,7 +24,7 @@ __all__ = ["read", "read_npy"]
 NPY_MAGIC = b"\x93NUMPY"
 
 
-def read(path: Paths, **options: Any) -> Sequences:
+def read(path: Paths, **options: Any) -> Sequences | Series:
     """Read a file by its kind: ``.npy`` arrays, Arrow files, and text for everything else.
 
     Examples
@@ -40,6 +41,11 @@ def read(path: Paths, **options: Any) -> Sequences:
         What `read_npy`, `Sequences.open` or `read_text` takes.
     **options
         Passed on to the one of them that reads it.
+
+    Returns
+    -------
+    Sequences or Series
+        A `Series` where a ``.npy`` file holds floating-point numbers.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def read(path: Paths, **options: Any) -> Sequences:
     return dataclasses.replace(made, provenance=named)
 
 
-def _reader(path: Paths) -> tuple[Callable[..., Sequences], str]:
+def _reader(path: Paths) -> tuple[Callable[..., Sequences | Series], str]:
     if isinstance(path, str | os.PathLike):
         start, suffix = _start(Path(path)), Path(path).suffix.lower()
         if start.startswith(NPY_MAGIC) or suffix == ".npy":
@@ -88,8 +94,8 @@ def read_npy(
     alphabet_size: int | None = None,
     label: str | None = None,
     progress: Progress | None = None,
-) -> Sequences:
-    """Read codes that `numpy.save` wrote: 1-D is one document, 2-D one document a row.
+) -> Sequences | Series:
+    """Read codes, or real numbers, that `numpy.save` wrote: 1-D is one document, 2-D one document a row.
 
     Examples
     --------
@@ -98,29 +104,45 @@ def read_npy(
     >>> np.save(file, np.eye(4, dtype=np.uint8))
     >>> read_npy(file, label="spins")
     Sequences(16 symbols of 2 kinds in 4 documents: spins)
+    >>> np.save(file, [0.3, -0.1, 0.2])
+    >>> read_npy(file, label="returns")
+    Series(3 values in 1 document: returns)
 
     Parameters
     ----------
     path
         The file. Its codes stay on disk, memory-mapped, if they are uint8, uint16 or uint32.
     alphabet, alphabet_size
-        As in `Sequences.from_arrays`.
+        As in `Sequences.from_arrays`; for codes only.
     label
         What to call the data in results; by default the name of the file.
     progress
         Called now and then with the number of bytes done and in all.
+
+    Returns
+    -------
+    Sequences or Series
+        `Sequences` of whole numbers; a `Series` of floating-point numbers, which may be 3-D too: documents, moments,
+        channels.
 
     Raises
     ------
     FormatError
         The file is damaged, or no .npy file of numbers.
     InputError
-        There is no such file, or what is in it are not codes.
+        There is no such file, what is in it are neither codes nor finite numbers, or an alphabet is given for numbers.
     """
     (source,) = read_sources([os.fspath(path)], progress)
     array = _load(Path(path))
-    made = Sequences.from_arrays(array, alphabet=alphabet, alphabet_size=alphabet_size)
     provenance = {"reader": "read_npy", "label": label or shown(Path(path).name), "sources": [source.record]}
+    if array.dtype.kind == "f":
+        if alphabet is not None or alphabet_size is not None:
+            raise InputError(
+                f"{os.fspath(path)!r} holds floating-point numbers, which have no alphabet: leave alphabet and "
+                "alphabet_size out, or save codes as whole numbers, array.astype(int)"
+            )
+        return dataclasses.replace(Series.from_arrays(array), provenance=provenance)
+    made = Sequences.from_arrays(array, alphabet=alphabet, alphabet_size=alphabet_size)
     return Sequences(made.codes, made.offsets, made.alphabet_size, made.alphabet, provenance)
 
 

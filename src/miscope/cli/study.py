@@ -1,0 +1,102 @@
+"""`miscope study`: whole experiments, with their tables and figures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from miscope.cli.common import guarded, note, progress_bar, say
+from miscope.errors import InputError
+
+if TYPE_CHECKING:
+    from miscope.studies import Calibration
+
+__all__ = ["study"]
+
+study = typer.Typer(no_args_is_help=True, help="Whole experiments: many measurements, their tables and figures.")
+
+
+@study.callback()
+def _study() -> None:
+    """Whole experiments: many measurements, their tables and figures."""
+
+
+@study.command()
+@guarded
+def calibration(
+    scale: Annotated[
+        str, typer.Option(help="How often each case is run: smoke (6 times, a minute), quick (60), or full (300).")
+    ] = "smoke",
+    folder: Annotated[
+        Path, typer.Option(help="Where to write; a run that was cut off goes on from what is there.")
+    ] = Path("miscope-calibration"),
+    groups: Annotated[
+        str | None, typer.Option(help="Questions to take up, such as single,nulls. Default: all.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes to run in. Default: one a core.", show_default=False)
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="A page whose tables to bring up to date as well.", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
+) -> None:
+    """Measure processes whose mutual information is known, and see how far values and bars are to be trusted.
+
+    Example: miscope study calibration --scale quick --groups single,nulls
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"cannot write into {folder}: it is a file; name a folder")
+    if page is not None and not page.is_file():
+        raise InputError(f"there is no page {page}")
+    from miscope.studies import calibrate
+
+    chosen = None if groups is None else [name.strip() for name in groups.split(",") if name.strip()]
+    n_workers = workers if workers is not None else os.cpu_count() or 1
+    with progress_bar("calibrating", "runs", quiet) as progress:
+        found = calibrate(scale, folder, n_workers, chosen, progress)
+    written = _write(found, folder, page)
+    say(_summary(found))
+    if not quiet:
+        for path in written:
+            note(f"wrote {path}")
+
+
+def _write(found: Calibration, folder: Path, page: Path | None) -> list[Path]:
+    from miscope.atomic import atomic_path
+    from miscope.figures import plot_coverage, plot_false_alarms, plot_single
+    from miscope.studies.page import tables, update_page
+
+    written = [folder / "calibration.csv", folder / "calibration.md"]
+    found.save(written[0])
+    made = tables(found)
+    with atomic_path(written[1]) as temporary:
+        text = "\n\n".join(f"## {name}\n\n{table}" for name, table in made.items())
+        temporary.write_text(text + "\n", encoding="utf-8")
+    figures = {"documents": plot_coverage, "single": plot_single, "nulls": plot_false_alarms}
+    for name, draw in figures.items():
+        if rows := found.group(name):
+            written.append(folder / f"calibration-{name}.png")
+            draw(rows, written[-1])
+    if page is not None:
+        update_page(page, made)
+        written.append(page)
+    return written
+
+
+def _summary(found: Calibration) -> str:
+    """Coverage in a line for each question, over what stands above the floor."""
+    lines = []
+    for name in dict.fromkeys(row["group"] for row in found.rows):
+        rows = [row for row in found.group(name) if row["coverage"] == row["coverage"]]
+        seen = [row["coverage"] for row in rows if row["truth"] > row["mean_bar"]]
+        text = f"{name:13} {len(rows):4} curve points"
+        if seen:
+            text += (
+                f"; above the floor ({len(seen)}) 95 % intervals cover {100 * sum(seen) / len(seen):.1f} % on average"
+            )
+        lines.append(text)
+    return "\n".join(lines)

@@ -1,0 +1,17 @@
+"""Drawing results, with matplotlib: functions of (result, axes)."""
+
+from miscope.figures.calibration import plot_coverage, plot_false_alarms, plot_single
+from miscope.figures.curves import Truth, check_scale, exact_values, plot
+from miscope.figures.style import FORMATS, save_figure
+
+__all__ = [
+    "FORMATS",
+    "Truth",
+    "check_scale",
+    "exact_values",
+    "plot",
+    "plot_coverage",
+    "plot_false_alarms",
+    "plot_single",
+    "save_figure",
+]

@@ -1,0 +1,379 @@
+"""Drawing results, with matplotlib: functions of (result, axes)."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from miscope.curve import MICurve
+from miscope.errors import InputError, choice
+from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_figure, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Truth", "check_scale", "exact_values", "plot"]
+
+_SCALES = {
+    "log-log": ("log", "log"),
+    "lin-log": ("linear", "log"),
+    "log-lin": ("log", "linear"),
+    "lin-lin": ("linear", "linear"),
+}
+_LABEL_WIDTH, _LABEL_LINES = 52, 2
+_DARK = "0.15"
+_N_EXACT = 300  # lags at which a true curve is drawn, besides those of the measured one
+_NAMES = {
+    "mutual_information": "mutual information",
+    "rational": "rational mutual information",
+    "correlation": "correlation",
+}
+
+
+class Truth(Protocol):
+    """What knows a curve exactly, as the processes of `miscope.processes` do."""
+
+    @property
+    def label(self) -> str:
+        """Name for the legend."""
+        ...
+
+    def mutual_information(self, lags: Any) -> np.ndarray:
+        """Exact mutual information in nats at these ascending lags."""
+        ...
+
+
+def plot(
+    curves: MICurve | Iterable[MICurve],
+    path: str | Path | None = None,
+    *,
+    ax: Axes | None = None,
+    truth: Truth | Sequence[Truth | None] | None = None,
+    scale: str = "log-log",
+    subtract_null: bool = True,
+    level: float = 0.95,
+    title: str | None = None,
+    size: tuple[float, float] = (5.2, 3.6),
+) -> Axes:
+    """Draw one curve or several, with intervals, floor, and insignificant lags shown as such.
+
+    Filled markers are lags significantly above the null (false discovery rate 5 %), hollow ones are not; a hollow
+    triangle on the lower edge is a value at or below zero, which a logarithmic axis cannot show. Vertical lines are the
+    confidence intervals. A dashed line in a curve's colour is its floor: what the null gives, already taken away. A
+    curve of ``estimator="bracket"`` is a band from its lower to its upper bound, in a paler one with their intervals.
+
+    Parameters
+    ----------
+    curves
+        One `MICurve` or several of the same quantity and unit.
+    path
+        File to write as well: ``.png``, ``.svg`` or ``.pdf``.
+    ax
+        Axes to draw into; default: a new figure.
+    truth
+        What the curves should be, drawn as a thin dark line: a process, or what else has ``mutual_information(lags)``
+        in nats and a ``label``; a list has one for each curve, None for those without. It is always the whole mutual
+        information: where a curve's null is ``document``, what is drawn of the curve is only a part of that, unless the
+        documents have one composition. With ``quantity="correlation"`` it is ``truth.correlation(lags)``, which for
+        processes with numbers for their symbols is the covariance of these (measure with ``values=process.values``).
+    scale
+        ``log-log`` (a power law is a straight line), ``lin-log`` (an exponential is), ``log-lin`` or ``lin-lin``.
+    subtract_null
+        Whether to draw the excess over the null (default) or the estimates as they are.
+    level
+        Confidence level of the intervals.
+    title
+        Title, if wanted.
+    size
+        Width and height of a new figure, in inches.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    InputError
+        For an unknown scale or file type, no curves, curves of different quantities or units, or a truth that does not
+        fit them or knows no answer at their lags.
+
+    Examples
+    --------
+    >>> import miscope as ms
+    >>> axes = ms.plot(ms.measure("to be or not to be " * 100, lags="1:50", blocks=8))
+    >>> axes.get_xlabel()
+    'lag (symbols)'
+    >>> from miscope.processes import PowerLawBinary
+    >>> process = PowerLawBinary(amplitude=0.1, exponent=0.4)
+    >>> axes = ms.plot(ms.measure(process.sample(64, 1000), label="a sample"), truth=process)
+    >>> [text.get_text() for text in axes.get_legend().get_texts()]
+    ['a sample', 'exact: PowerLawBinary amplitude 0.1, exponent 0.4']
+    """
+    drawn = _check(curves, path)
+    exact = _exact_lines(truth, drawn)
+    x_scale, y_scale = _SCALES[check_scale(scale)]
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        axes = new_figure(size).add_subplot() if ax is None else ax
+        axes.set_xscale(x_scale)
+        axes.set_yscale(y_scale)
+        bottom = _bottom(drawn, subtract_null) if y_scale == "log" else -np.inf
+        for k, curve in enumerate(drawn):
+            if curve.estimator == "bracket":
+                _draw_bracket(axes, curve, k, level, bottom)
+            else:
+                _draw_curve(axes, curve, k, subtract_null, level, bottom)
+        for k, line in enumerate(exact):
+            _draw_exact(axes, line, _DARK if len(exact) == 1 else _darker(COLOURS[k % len(COLOURS)]), bottom)
+        if y_scale == "log":
+            axes.set_ylim(bottom=bottom)
+        else:
+            axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+        _label(axes, drawn, subtract_null, title)
+    if path is not None:
+        figure = axes.figure
+        while not hasattr(figure, "savefig"):  # a subfigure
+            figure = figure.figure
+        save_figure(figure, path)
+    return axes
+
+
+def exact_values(truth: Truth, curve: MICurve, lags: Any) -> np.ndarray:
+    """What a process says of itself at ascending lags, in the quantity and unit of a curve; nan at lags it refuses.
+
+    >>> import miscope as ms
+    >>> from miscope.processes import IsingChain
+    >>> chain = IsingChain(coupling=0.5)
+    >>> curve = ms.measure(chain.sample(64, 1000), [1, 2, 3])
+    >>> exact_values(chain, curve.in_bits(), curve.lags).round(4)
+    array([0.1601, 0.0332, 0.007 ])
+
+    Raises
+    ------
+    InputError
+        If the process refuses all of them, or nothing exact is known of the quantity.
+    """
+    ask = getattr(truth, curve.quantity, None)
+    if ask is None:
+        raise InputError(f"no exact {_NAMES[curve.quantity]} is known of {truth.label}: plot such curves without it")
+    if curve.estimator != "gaussian" and hasattr(truth, "quantised"):
+        raise InputError(
+            f"{truth.label} is of real numbers, the curve of symbols, which tell less: the truth of symbols cut at "
+            'quantiles is process.quantised(4); numbers as they are take estimator="gaussian"'
+        )
+    values = _asked(ask, [int(lag) for lag in lags], truth.label)
+    return values / np.log(2) if curve.unit == "bits" else values
+
+
+def check_scale(scale: str) -> str:
+    """The scale, if it is one."""
+    return choice(scale, _SCALES, "scale")
+
+
+def _asked(ask: Callable[[list[int]], Any], lags: list[int], name: str) -> np.ndarray:
+    try:
+        values = np.asarray(ask(lags), np.float64)
+    except InputError:
+        return _asked_one_by_one(ask, lags, name)
+    if values.shape != (len(lags),):
+        raise InputError(
+            f"the truth of {name} has shape {values.shape}; it must be one number for each of {len(lags)} lags"
+        )
+    return values
+
+
+def _asked_one_by_one(ask: Callable[[list[int]], Any], lags: list[int], name: str) -> np.ndarray:
+    values, refusals = np.full(len(lags), np.nan), []
+    for i, lag in enumerate(lags):
+        try:
+            values[i] = ask([lag])[0]
+        except InputError as error:
+            refusals.append(error)
+    if len(refusals) == len(lags):
+        raise InputError(f"nothing exact is known of {name} at these lags: {refusals[0]}")
+    return values
+
+
+class _Line(NamedTuple):
+    """A true curve to be drawn."""
+
+    name: str
+    lags: np.ndarray
+    values: np.ndarray
+
+
+def _exact_lines(truth: Any, curves: Sequence[MICurve]) -> list[_Line]:
+    if truth is None:
+        return []
+    if not isinstance(truth, list | tuple):
+        return [_exact_line(truth, curves)]
+    if len(truth) != len(curves):
+        raise InputError(
+            f"there are {len(truth)} truths for {len(curves)} curves: give one for each, or None, or one for all"
+        )
+    pairs = [(each, curve) for each, curve in zip(truth, curves, strict=True) if each is not None]
+    lines = [_exact_line(each, [curve]) for each, curve in pairs]
+    if len(lines) > 1 and all(each.label == curve.label for each, curve in pairs):  # then the names are there already
+        lines = [line._replace(name="_" if k else "exact") for k, line in enumerate(lines)]
+    return lines
+
+
+def _exact_line(truth: Any, curves: Sequence[MICurve]) -> _Line:
+    """What is true of these curves, over all their lags."""
+    if not hasattr(truth, "mutual_information") or not hasattr(truth, "label"):
+        kind = type(truth).__name__
+        raise InputError(f"a truth is a process, or what else has mutual_information(lags) and a label, not {kind}")
+    measured = np.unique(np.concatenate([curve.lags for curve in curves]))
+    between = np.geomspace(measured[0], measured[-1], _N_EXACT).round().astype(np.int64)
+    lags = np.unique(np.concatenate([measured, between]))
+    return _Line(_short(f"exact: {truth.label}"), lags, exact_values(truth, curves[0], lags))
+
+
+def _check(given: Any, path: str | Path | None) -> list[MICurve]:
+    curves = list(given) if isinstance(given, Iterable) else [given]
+    if not curves:
+        raise InputError("nothing to plot: give at least one curve")
+    wrong = [curve for curve in curves if not isinstance(curve, MICurve)]
+    if wrong:
+        raise InputError(f"plot() draws curves, as measure() returns them, not {type(wrong[0]).__name__}")
+    if len({(curve.quantity, curve.unit) for curve in curves}) > 1:
+        raise InputError("curves of different quantities or units do not go into one plot; see MICurve.in_bits()")
+    if path is not None:
+        check_suffix(Path(path))
+    return curves
+
+
+def _values(curve: MICurve, subtract_null: bool) -> np.ndarray:
+    return curve.excess if subtract_null else curve.mi
+
+
+def _seen(curve: MICurve, subtract_null: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Values that are drawn, and whether they are significant."""
+    if curve.estimator == "bracket":
+        return np.concatenate([curve.excess, curve.mi]), np.tile(curve.significant(), 2)
+    return _values(curve, subtract_null), curve.significant()
+
+
+def _bottom(curves: Sequence[MICurve], subtract_null: bool) -> float:
+    """Lower end of a logarithmic axis: a little below the smallest value worth seeing, five decades at most."""
+    seen = [_seen(curve, subtract_null) for curve in curves]
+    values = np.concatenate([each for each, _ in seen])
+    sure = np.concatenate([each for _, each in seen]) & (values > 0)
+    positive = values[values > 0]
+    if positive.size == 0:
+        return 1e-6
+    floor = values[sure].min() / 10 if sure.any() else positive.min() / 2
+    return float(max(min(floor, positive.max() / 10), positive.min() / 2, positive.max() / 1e6))
+
+
+def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: float, bottom: float) -> None:
+    colour = COLOURS[k % len(COLOURS)]
+    marker = MARKERS[(k + 2 * (k // len(COLOURS))) % len(MARKERS)]
+    values = _values(curve, subtract_null)
+    low, high = curve.interval(level, excess=subtract_null)
+    shown = values > bottom
+    edge = bottom if np.isfinite(bottom) else 0.0
+    barred = np.isfinite(low) & (high > bottom)
+    if bottom > -np.inf:
+        low = np.maximum(low, bottom)
+    axes.vlines(curve.lags[barred], low[barred], high[barred], color=colour, linewidth=1.0, alpha=0.6, zorder=2)
+    sure = curve.significant() if curve.n_blocks else np.ones(len(curve), dtype=bool)
+    style = {"linestyle": "none", "markersize": 4, "markeredgewidth": 0.9, "color": colour, "zorder": 3}
+    name = _short(curve.label) or None
+    axes.plot(
+        curve.lags[shown & sure], values[shown & sure], marker, label=name, gid="curve" if name else None, **style
+    )
+    axes.plot(curve.lags[shown & ~sure], values[shown & ~sure], marker, markerfacecolor="white", **style)
+    below = ~shown & np.isfinite(values)
+    axes.plot(curve.lags[below], np.full(below.sum(), edge), "v", markerfacecolor="white", clip_on=False, **style)
+    floor = curve.null if curve.chance is None else curve.chance
+    if np.any(floor > edge):
+        positive = np.where(floor > edge, floor, np.nan)
+        axes.plot(curve.lags, positive, "--", color=colour, linewidth=0.9, alpha=0.8, zorder=1)
+
+
+def _draw_bracket(axes: Any, curve: MICurve, k: int, level: float, bottom: float) -> None:
+    """A band from the lower to the upper bound, inside a paler one that adds their intervals."""
+    colour = COLOURS[k % len(COLOURS)]
+    name = _short(curve.label) or "bounds"
+    low, high = curve.bracket(level)
+    for lower, upper, alpha in ((low, high, 0.15), (curve.excess, curve.mi, 0.35)):
+        inner = {"label": name, "gid": "curve"} if upper is curve.mi else {}
+        lower, upper = np.maximum(lower, bottom), np.maximum(upper, bottom)
+        axes.fill_between(curve.lags, lower, upper, color=colour, alpha=alpha, linewidth=0, zorder=0.5, **inner)
+    for bound in (curve.excess, curve.mi):
+        shown = bound > bottom
+        axes.plot(curve.lags[shown], bound[shown], "_", color=colour, markersize=4, markeredgewidth=1.2, zorder=3)
+
+
+def _draw_exact(axes: Any, line: _Line, colour: Any, bottom: float) -> None:
+    # What lies far below a logarithmic axis would stretch it.
+    values = np.maximum(line.values, bottom / 10) if bottom > -np.inf else line.values
+    marker = {"marker": "_", "markersize": 14} if len(line.lags) == 1 else {}
+    axes.plot(line.lags, values, "-", color=colour, linewidth=1.0, zorder=1.5, label=line.name, gid="exact", **marker)
+
+
+def _darker(colour: str) -> Any:
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.55 * part for part in to_rgb(colour))
+
+
+def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str | None) -> None:
+    first = curves[0]
+    unit = f" ({first.unit})" if first.unit else ""
+    nulls = {curve.null_name for curve in curves if curve.estimator != "bracket"}
+    above = f" above {_null_words(nulls)}" if subtract_null and nulls - {"none"} else ""
+    axes.set_xlabel("lag (symbols)")
+    axes.set_ylabel(textwrap.fill(f"{_NAMES[first.quantity]}{above}{unit}", 45))
+    if len({int(lag) for curve in curves for lag in curve.lags}) == 1:
+        axes.set_xlim(first.lags[0] / 2, first.lags[0] * 2)
+    if title:
+        axes.set_title(textwrap.fill(title, 60))
+    # Collected by hand: matplotlib would leave out labels with a leading underscore.
+    handles, labels = axes.get_legend_handles_labels()
+    drawn = [*axes.get_lines(), *axes.collections]
+    hidden = [artist for artist in drawn if artist.get_gid() == "curve" and artist not in handles]
+    handles, labels = handles + hidden, labels + [artist.get_label() for artist in hidden]
+    handles, labels = _explain(handles, labels, curves, axes, subtract_null)
+    if labels:
+        axes.legend(handles, labels, framealpha=0.85, edgecolor="none", loc="best")
+
+
+def _null_words(names: set[str]) -> str:
+    words = {"global": "chance", "document": "chance and composition", "rotate": "rotated pairs"}
+    return words.get(min(names), min(names)) if len(names) == 1 else "each one's null"
+
+
+def _short(label: str) -> str:
+    """A label that fits a legend, and that matplotlib does not set as a formula."""
+    lines = textwrap.wrap(label, _LABEL_WIDTH, max_lines=_LABEL_LINES, placeholder=" …")
+    return "\n".join(lines).replace("$", r"\$")
+
+
+def _explain(
+    handles: list[Any], labels: list[str], curves: Sequence[MICurve], axes: Any, subtract_null: bool
+) -> tuple[list[Any], list[str]]:
+    """Add to the legend what hollow markers and dashed lines mean, where there are any."""
+    from matplotlib.lines import Line2D
+
+    grey = "0.35"
+    if any(curve.estimator == "bracket" for curve in curves):
+        from matplotlib.patches import Patch
+
+        bands = [Patch(color=grey, alpha=0.35, linewidth=0), Patch(color=grey, alpha=0.15, linewidth=0)]
+        handles, labels = [*handles, *bands], [*labels, "between lower and upper bound", "and their intervals"]
+    if any(c.n_blocks and c.estimator != "bracket" and not c.significant().all() for c in curves):
+        hollow = Line2D([], [], marker="o", linestyle="none", markersize=4, color=grey, markerfacecolor="white")
+        handles, labels = [*handles, hollow], [*labels, "not significant"]
+    if any(line.get_linestyle() == "--" for line in axes.get_lines()):
+        handles, labels = (
+            [*handles, Line2D([], [], linestyle="--", linewidth=0.9, color=grey)],
+            [*labels, "chance floor (taken away)" if subtract_null else "chance floor"],
+        )
+    return handles, labels

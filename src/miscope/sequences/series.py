@@ -1,0 +1,194 @@
+"""`Series`: documents of real numbers, and how they become symbols."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from miscope.errors import InputError
+from miscope.sequences.codes import code_dtype, offsets_of
+from miscope.sequences.container import Sequences
+
+__all__ = ["Series"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Series:
+    """Documents of real numbers: all values in one array, one document behind the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from miscope.sequences import Series
+    >>> returns = Series.from_arrays([np.array([0.1, -0.3, 0.2, 0.5]), np.array([-0.2, 0.4])], label="returns")
+    >>> returns
+    Series(6 values in 2 documents: returns)
+    >>> returns.quantise(2).codes
+    array([0, 0, 1, 1, 0, 1], dtype=uint8)
+
+    Parameters
+    ----------
+    values
+        float64 of shape (n_values,), or (n_values, n_channels) where each moment has several numbers.
+    offsets
+        int64 of shape (n_documents + 1,): document d is ``values[offsets[d]:offsets[d + 1]]``.
+    provenance
+        Where the values come from, JSON-able; its ``"label"`` is shown in the repr.
+    """
+
+    values: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.int64]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float64 or self.values.ndim not in (1, 2):
+            raise InputError(
+                f"values must be float64 of one or two dimensions, not {self.values.ndim}-D {self.values.dtype}"
+            )
+        if self.offsets.dtype != np.int64 or self.offsets.ndim != 1 or len(self.offsets) == 0:
+            raise InputError("offsets must be 1-D int64, one more than there are documents")
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or (np.diff(self.offsets) < 0).any():
+            raise InputError(f"offsets must ascend from 0 to the number of values, {len(self.values)}")
+
+    @classmethod
+    def from_arrays(cls, data: Any, label: str | None = None) -> Series:
+        """Make a series of what is in memory.
+
+        Parameters
+        ----------
+        data
+            Numbers, 1-D: one document; 2-D: one document a row; 3-D: documents, moments, channels; a list of 1-D or 2-D
+            (moments, channels) arrays: one document each.
+        label
+            What to call the data in results.
+
+        Raises
+        ------
+        InputError
+            The data are empty, hold what is no finite number, or documents have different numbers of channels.
+        """
+        documents = [_numbers(item) for item in data] if _is_list_of_documents(data) else _rows(_numbers(data))
+        if any(document.ndim not in (1, 2) for document in documents):
+            raise InputError("a document of numbers has one dimension, or two: moments and channels")
+        if len({document.shape[1:] for document in documents}) > 1:
+            raise InputError("the documents have different numbers of channels")
+        if not sum(document.size for document in documents):
+            raise InputError("the data are empty: there is not one value in them")
+        values = np.concatenate(documents) if len(documents) > 1 else np.ascontiguousarray(documents[0])
+        bad = ~np.isfinite(values)
+        if bad.any():
+            at = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
+            raise InputError(f"value {at} is {values[at]}: leave out what is missing or infinite, or fill it, first")
+        offsets = offsets_of(np.array([len(document) for document in documents], np.int64))
+        return cls(values, offsets, {} if label is None else {"label": label})
+
+    @property
+    def n_values(self) -> int:
+        """Number of moments in all documents."""
+        return len(self.values)
+
+    @property
+    def n_channels(self) -> int:
+        """Numbers at each moment."""
+        return 1 if self.values.ndim == 1 else self.values.shape[1]
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Number of moments in each document."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return self.n_documents
+
+    def __getitem__(self, document: int) -> npt.NDArray[np.float64]:
+        """Return the values of one document, a view."""
+        if not -len(self) <= document < len(self):
+            raise IndexError(f"document {document} of {len(self)}")
+        document %= len(self)
+        return self.values[self.offsets[document] : self.offsets[document + 1]]
+
+    def __repr__(self) -> str:
+        label = self.provenance.get("label")
+        channels = f" of {self.n_channels} channels" if self.n_channels > 1 else ""
+        documents = "1 document" if self.n_documents == 1 else f"{self.n_documents:,} documents"
+        return f"Series({self.n_values:,} values{channels} in {documents}{f': {label}' if label else ''})"
+
+    def channel(self, index: int) -> Series:
+        """One channel by itself."""
+        if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < self.n_channels:
+            raise InputError(f"there is no channel {index!r}: they are 0 to {self.n_channels - 1}")
+        if self.values.ndim == 1:
+            return self
+        return dataclasses.replace(self, values=np.ascontiguousarray(self.values[:, index]))
+
+    def quantise(self, n_symbols: int = 4) -> Sequences:
+        """Cut the values at their quantiles into symbols of equal frequency, 0 for the smallest.
+
+        Parameters
+        ----------
+        n_symbols
+            From 2 to 65,536. Where values are tied, or fewer than this, there may come out fewer symbols.
+
+        Returns
+        -------
+        Sequences
+            Its provenance says ``"quantised"``: how many symbols, and the edges between them, each the smallest value
+            of the symbol above it.
+
+        Raises
+        ------
+        InputError
+            For several channels, or values that are all the same.
+        """
+        if isinstance(n_symbols, bool) or not isinstance(n_symbols, int | np.integer) or not 2 <= n_symbols <= 1 << 16:
+            raise InputError(f"the number of symbols must be a whole number from 2 to 65536, not {n_symbols!r}")
+        if self.n_channels > 1:
+            raise InputError(
+                f"values of {self.n_channels} channels have no quantiles: take one, with channel(0), or measure with "
+                'estimator="gaussian"'
+            )
+        values = self.values.reshape(-1)
+        # Edges that are values themselves: then no symbol is without values, whatever ties there are. Their ranks are
+        # j (n - 1) / n_symbols, rounded up.
+        ranks = np.unique(-(np.arange(1, n_symbols) * (1 - len(values)) // n_symbols))
+        edges = np.unique(np.partition(values, ranks)[ranks])
+        edges = edges[edges > values.min()]
+        if len(edges) == 0:
+            raise InputError("the values cannot be cut at their quantiles: (nearly) all of them are the same")
+        codes = np.searchsorted(edges, values, side="right").astype(code_dtype(len(edges) + 1))
+        quantised = {"symbols": len(edges) + 1, "asked_for": int(n_symbols), "edges": edges.tolist()}
+        return Sequences(codes, self.offsets, len(edges) + 1, None, {**self.provenance, "quantised": quantised})
+
+
+def _is_list_of_documents(data: Any) -> bool:
+    if not isinstance(data, list | tuple) or not data:
+        return False
+    return all(isinstance(item, list | tuple) or np.ndim(item) > 0 for item in data)
+
+
+def _numbers(data: Any) -> npt.NDArray[np.float64]:
+    if isinstance(data, np.ma.MaskedArray) and data.dtype.kind in "fiub":
+        data = np.ma.filled(data.astype(np.float64), np.nan)  # else what is masked would count as values
+    try:
+        array = np.asarray(data)
+        if array.dtype.kind not in "fiub":
+            raise TypeError
+    except (TypeError, ValueError):
+        raise InputError("the data are not real numbers; pass an array of floats, or a list of arrays") from None
+    return array.astype(np.float64, copy=False)
+
+
+def _rows(array: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    if array.ndim == 0 or array.ndim > 3:
+        raise InputError(f"the data have {array.ndim} dimensions; pass one document (1-D), or one a row (2-D)")
+    return [array] if array.ndim == 1 else list(array)

@@ -98,7 +98,7 @@ class Samplers:
             "",
             "*Floor*: as many uniform random numbers by numpy, on the same threads, measured next to each process.",
             "",
-            f"| process | {DOCUMENTS} documents | ns each | over the floor | <= {MOST:g} s | one document | over the floor |",
+            f"| process | {DOCUMENTS} documents | ns each | over floor | <= {MOST:g} s | one document | over floor |",
             "|---|---|---|---|---|---|---|",
         ]
 
@@ -157,8 +157,8 @@ def measured(n: int) -> list[str]:
     table.row(LARGE, large(), wanted=False)
     table.lines += [
         "",
-        f"Trees are drawn in documents of 2^{deep - 6} symbols, and in one of 2^{deep}; times are scaled to {n:,} symbols. "
-        f"{LARGE}, and LongRangeIsing (not measured here), are outside the promise.",
+        f"Trees are drawn in documents of 2^{deep - 6} symbols, and in one of 2^{deep}; times are scaled to {n:,} "
+        f"symbols. {LARGE}, and LongRangeIsing (not measured here), are outside the promise.",
     ]
     table.circles()
     return table.lines

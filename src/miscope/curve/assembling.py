@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from miscope._version import __version__
+from miscope.counting.blocks import Blocks
 from miscope.curve.memory import Correction
 from miscope.curve.result import MICurve
 from miscope.estimation.jackknife import jackknife, one_sided_p
 
-__all__ = ["assemble", "block_bars", "provenance"]
+__all__ = ["assemble", "block_bars", "drawn_floor", "provenance"]
 
 
 def block_bars(values: np.ndarray, floor: np.ndarray, block_pairs: np.ndarray) -> np.ndarray:
@@ -131,6 +132,20 @@ def _least_stderr(freedom: float, bias: np.ndarray, n_pairs: np.ndarray) -> np.n
     dof = np.minimum(freedom, n)
     larger = np.maximum(1 + 2 * n * bias / np.maximum(dof, 1.0), 1.0)
     return np.asarray(larger * np.sqrt(dof / 2) / n)
+
+
+def drawn_floor(surrogates: np.ndarray, chance: np.ndarray, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of surrogates, shape (n_blocks + 1, n_lags), and the standard error that drawing so few of them leaves.
+
+    Where blocks are whole documents, a surrogate's pairs stay in their block, and leaving it out does to the surrogate
+    what it does to the data, noise of drawing included. Where documents are cut, the right symbols of a block come from
+    other blocks; then leaving out a block changes the floor as it changes chance.
+    """
+    floor = surrogates.mean(axis=0)
+    if 2 * blocks.n_cut <= blocks.count:
+        return floor, np.zeros(floor.shape[1])
+    floor[1:] = floor[0] + (chance[1:] - chance[0])
+    return floor, surrogates[:, 0].std(axis=0, ddof=1) / np.sqrt(len(surrogates))
 
 
 def provenance(source: Mapping[str, Any], correction: Correction | None, **more: Any) -> dict[str, Any]:

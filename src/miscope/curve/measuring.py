@@ -1,4 +1,4 @@
-"""measure(): the way from sequences to a curve, lag by lag."""
+"""measure(): the public door; what is measured, and in which way."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ import numpy as np
 from miscope.counting.doors import Counter, Progress
 from miscope.counting.lags import Lags
 from miscope.curve.advice import advise
-from miscope.curve.asking import LagResult, between_anchors, is_drawn, question
-from miscope.curve.assembling import assemble, provenance
-from miscope.curve.memory import MEMORY, Correction, concerned, correction, slowest_mode
+from miscope.curve.memory import MEMORY
 from miscope.curve.real import measure_gaussian
 from miscope.curve.result import QUANTITIES, MICurve
+from miscope.curve.symbols import measure_symbols
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
-from miscope.estimation.jackknife import false_discovery, jackknife, one_sided_p
 from miscope.sequences import Sequences, Series
 
 __all__ = ["DEFAULT_BLOCKS", "QUANTITIES", "as_sequences", "measure"]
 
 DEFAULT_BLOCKS = 32
 _QUANTILES = 4
-_EXPANDED = ("miller_madow", "zhang")  # smooth estimators whose own correction leaves little of chance
-_MOST_FIRST_ORDER = 0.5  # nats of chance to first order, beyond which nothing is expanded in it
 
 
 def measure(
@@ -127,82 +123,26 @@ def measure(
     choice(quantity, QUANTITIES, "quantity")
     choice(long_memory, MEMORY, "long_memory")
     _check_numbers(n_surrogates, seed)
-    name = nulls.check_null(null)
-    correct_memory = long_memory == "correct"
+    nulls.check_null(null)
+    common: dict[str, Any] = {
+        "null": null,
+        "label": label,
+        "seed": seed,
+        "correct_bias": correct_bias,
+        "n_surrogates": n_surrogates,
+        "correct_memory": long_memory == "correct",
+        "threads": threads,
+        "progress": progress,
+    }
     if estimator == "gaussian":
         series = _as_series(source, quantity, n_quantiles, values)
-        curve = measure_gaussian(
-            series,
-            lags,
-            null=null,
-            n_blocks=blocks,
-            label=label,
-            seed=seed,
-            correct_bias=correct_bias,
-            n_surrogates=n_surrogates,
-            correct_memory=correct_memory,
-            threads=threads,
-            progress=progress,
-        )
+        curve = measure_gaussian(series, lags, n_blocks=blocks, **common)
         return dataclasses.replace(curve, warnings=advise(curve, series.lengths, None))
     sequences = as_sequences(source, n_quantiles)
     if quantity != "mutual_information":
         estimator = "plug_in"
-    if estimator == "bracket":
-        null, name = "none", "held-out"
     counter = Counter(sequences, lags, blocks, method)
-    drawn = is_drawn(null, counter, quantity)
-    computed = "none" if callable(null) else ("global" if drawn else null)
-    ask = question(quantity, estimator, counter, computed, values)
-    report = None if progress is None else _Passes(progress, 1 + n_surrogates * drawn)
-    results = counter.map(ask, threads, report)
-    floor, floor_stderr = between_anchors(results), np.zeros(len(results))
-    if drawn:
-        surrogates = []
-        for k in range(n_surrogates):
-            other = _surrogate_counter(null, counter, np.random.default_rng([seed, k]))
-            found = other.map(question(quantity, estimator, other, "none", values), threads, report)
-            surrogates.append(np.array([result.values for result in found]).T)
-        floor, floor_stderr = _drawn_floor(np.array(surrogates), floor, counter)
-    estimates = np.array([result.values for result in results]).T
-    if counter.n_symbols_seen == 1:  # what is left of 0 in floating point is not to be shown as a value
-        estimates, floor = np.zeros_like(estimates), np.zeros_like(floor)
-    block_pairs = np.array([result.block_pairs for result in results]).T
-    freedom = (counter.n_symbols_seen - 1.0) ** 2 if quantity == "mutual_information" else 0.0
-    chance_bias = None
-    if correct_bias and not drawn and estimator in _EXPANDED and quantity == "mutual_information":
-        chance_bias = _chance_bias(results, freedom, floor if name == "document" else floor[:1], block_pairs)
-    memory = None
-    if correct_memory and quantity == "mutual_information" and estimator != "bracket" and counter.blocks.count:
-        memory = _correction(counter, estimates, floor, block_pairs)
-    curve = assemble(
-        counter.lags,
-        estimates,
-        floor,
-        floor_stderr,
-        block_pairs,
-        memory,
-        chance_bias=chance_bias,
-        freedom=freedom,
-        chance=np.array([result.chance for result in results]) if name == "document" else None,
-        estimator=estimator,
-        null_name=name,
-        quantity=quantity,
-        label=label if label is not None else str(sequences.provenance.get("label", "")),
-        unit="nats" if quantity == "mutual_information" else "",
-        provenance=provenance(
-            sequences.provenance,
-            memory,
-            n_symbols=sequences.n_symbols,
-            n_documents=sequences.n_documents,
-            n_symbols_seen=counter.n_symbols_seen,
-            method=counter.method,
-            blocks=counter.blocks.count,
-            borders_inside_documents=counter.blocks.n_cut,
-            null={"name": name, "surrogates_drawn": n_surrogates * drawn},
-            seed=seed,
-        ),
-    )
+    curve = measure_symbols(counter, quantity=quantity, estimator=estimator, values=values, **common)
     return dataclasses.replace(curve, warnings=advise(curve, sequences.lengths, counter.n_symbols_seen))
 
 
@@ -237,91 +177,8 @@ def _as_series(source: Any, quantity: str, n_quantiles: int | None, values: Any)
     return source if isinstance(source, Series) else Series.from_arrays(source)
 
 
-def _chance_bias(results: list[LagResult], freedom: float, floor: np.ndarray, block_pairs: np.ndarray) -> np.ndarray:
-    """What leaving out blocks makes of chance, shape (n_lags,): if chance falls as ``n^-p``, p times it.
-
-    It is the chance left over by the estimator's own correction. Where that is more than a quarter of what chance gives
-    to first order, or that is itself large, tables are too empty for an expansion in 1/n: nan.
-
-    A null by document has more, since how the compositions of these documents happen to differ biases the estimate and
-    its null alike: what leaving out blocks makes of that null (`floor`), where it was computed.
-    """
-    orders = np.array([result.order for result in results])
-    order = np.median(orders[np.isfinite(orders)]) if np.isfinite(orders).any() else 1.0
-    bias = order * np.array([result.chance for result in results])
-    first = freedom / (2 * np.maximum([result.block_pairs.sum() for result in results], 1))
-    known = (np.abs(bias) < first / 4) & (first < _MOST_FIRST_ORDER)
-    if len(floor) > 1:
-        computed = (floor[1:] != floor[0]).any(axis=0)
-        bias = np.where(computed, floor[0] - jackknife(floor[0], floor[1:], block_pairs).corrected, bias)
-    return np.where(known, bias, np.nan)
-
-
-def _correction(counter: Counter, values: np.ndarray, floor: np.ndarray, block_pairs: np.ndarray) -> Correction | None:
-    if not concerned(counter.sequences.lengths):
-        return None
-    excess = values - floor
-    held = block_pairs[: counter.blocks.count]
-    bars = jackknife(excess[0], excess[1:], held)
-    seen = np.nan_to_num(false_discovery(one_sided_p(excess[0], bars.stderr, bars.degrees)), nan=1.0) <= 0.05
-    mode = slowest_mode(counter, counter.lags[seen])
-    if mode is None:
-        return None
-    offsets = counter.data.offsets
-    return correction(mode, counter.lags, offsets, counter.blocks.count, bars.stderr, _fair_pair)
-
-
-def _fair_pair(c: np.ndarray) -> np.ndarray:
-    """Mutual information of two fair symbols with correlation c: to leading order, that of any pair with one mode."""
-    return np.asarray(((1 + c) * np.log1p(c) + (1 - c) * np.log1p(-c)) / 2)
-
-
 def _check_numbers(n_surrogates: int, seed: int) -> None:
     if n_surrogates < 2:
         raise InputError(f"n_surrogates must be at least 2, not {n_surrogates}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed must be a whole number of at least 0, not {seed!r}")
-
-
-def _surrogate_counter(null: nulls.Null, counter: Counter, generator: np.random.Generator) -> Counter:
-    """A counter for one draw from a null: its own right side, or whole sequences of the user's."""
-    sequences, n_blocks = counter.sequences, counter.blocks.count
-    if null == "document":  # both sides permuted as one, so that no symbol is paired with itself
-        shuffled = dataclasses.replace(sequences, codes=nulls.surrogate(sequences, null, generator))
-        return Counter(shuffled, counter.lags, n_blocks, counter.method)
-    if not callable(null):
-        right = nulls.surrogate(sequences, null, generator)
-        return Counter(sequences, counter.lags, n_blocks, counter.method, right, aligned=null == "rotate")
-    drawn = nulls.call_null(null, sequences, generator)
-    if not np.array_equal(drawn.offsets, sequences.offsets):
-        raise InputError(
-            "a null must return sequences with the documents' lengths unchanged, so that blocks correspond"
-        )
-    return Counter(drawn, counter.lags, n_blocks, "auto")
-
-
-class _Passes:
-    """Progress over several passes that count the same pairs."""
-
-    def __init__(self, progress: Progress, n_passes: int) -> None:
-        self._progress, self._n_passes, self._before, self._last = progress, n_passes, 0, 0
-
-    def __call__(self, done: int, total: int) -> None:
-        if done < self._last:
-            self._before += total
-        self._last = done
-        self._progress(min(self._before + done, self._n_passes * total), self._n_passes * total)
-
-
-def _drawn_floor(surrogates: np.ndarray, chance: np.ndarray, counter: Counter) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of surrogates, shape (n_blocks + 1, n_lags), and the standard error that drawing so few of them leaves.
-
-    Where blocks are whole documents, a surrogate's pairs stay in their block, and leaving it out does to the surrogate
-    what it does to the data, noise of drawing included. Where documents are cut, the right symbols of a block come from
-    other blocks; then leaving out a block changes the floor as it changes chance.
-    """
-    floor = surrogates.mean(axis=0)
-    if 2 * counter.blocks.n_cut <= counter.blocks.count:
-        return floor, np.zeros(floor.shape[1])
-    floor[1:] = floor[0] + (chance[1:] - chance[0])
-    return floor, surrogates[:, 0].std(axis=0, ddof=1) / np.sqrt(len(surrogates))

@@ -9,7 +9,7 @@ import numpy as np
 from miscope.counting.blocks import Blocks, cut_blocks
 from miscope.counting.doors import Progress, thread_count
 from miscope.counting.lags import Lags, parse_lags
-from miscope.curve.assembling import assemble, block_bars, provenance
+from miscope.curve.assembling import assemble, block_bars, drawn_floor, provenance
 from miscope.curve.memory import Correction, Mode, correction
 from miscope.curve.result import MICurve
 from miscope.errors import InputError
@@ -47,7 +47,7 @@ def measure_gaussian(
     floor, floor_stderr = np.zeros_like(values) if null == "none" else chance.copy(), np.zeros(len(lag_array))
     if drawn:
         surrogates = [passes.surrogate(null, np.random.default_rng([seed, k])) for k in range(n_surrogates)]
-        floor, floor_stderr = _drawn_floor(np.array(surrogates), floor, blocks)
+        floor, floor_stderr = drawn_floor(np.array(surrogates), floor, blocks)
     block_pairs = np.array([_block_pairs(found) for found in moments]).T
     found = None
     if correct_memory and blocks.count and series.n_channels == 1:
@@ -124,15 +124,6 @@ class _Passes:
         aligned = null == "rotate"
         moments = self.count(other, 0 * self._lags if aligned else self._lags, None if aligned else other)
         return np.array([found.information() for found in moments]).T
-
-
-def _drawn_floor(drawn: np.ndarray, chance: np.ndarray, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
-    """See `measuring._drawn_floor`: the same for covariances."""
-    floor = drawn.mean(axis=0)
-    if 2 * blocks.n_cut <= blocks.count:
-        return floor, np.zeros(floor.shape[1])
-    floor[1:] = floor[0] + (chance[1:] - chance[0])
-    return floor, drawn[:, 0].std(axis=0, ddof=1) / np.sqrt(len(drawn))
 
 
 def _block_pairs(found: Moments) -> np.ndarray:

@@ -95,7 +95,7 @@ class FractionalNoise(RealProcess):
         first, last = int(lags.min()) - reach, int(lags.max()) + reach
         if last - first < len(lags) * len(self._filter):
             span = np.abs(np.arange(first, last + 1))
-            around = signal.fftconvolve(_fractional(span, self._memory), self._filter, "valid")
+            around = signal.oaconvolve(_fractional(span, self._memory), self._filter, "valid")
             return np.asarray(self._scale * around[lags - lags.min()])
         offsets = np.arange(-reach, reach + 1)
         each = [_fractional(np.abs(lag + offsets), self._memory) @ self._filter for lag in lags]

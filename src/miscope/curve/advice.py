@@ -10,6 +10,7 @@ from miscope.curve.result import MICurve
 __all__ = ["advise"]
 
 _FEW_PAIRS = 1000
+_CELLS_A_PAIR = 0.5  # possible cells a pair from which tables are empty
 _FEW_DOCUMENTS = 8
 
 
@@ -20,7 +21,7 @@ def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> t
     effective = effective_documents(lengths)
     found = [
         "" if n_symbols_seen is None else _floor(curve, n_symbols_seen),
-        _serial(curve),
+        _serial(curve) or _sparse(curve, n_symbols_seen),
         _few_pairs(curve),
         _few_documents(curve, effective, lengths),
         _long_memory(curve),
@@ -65,7 +66,7 @@ def _serial(curve: MICurve) -> str:
         return ""
     errors = curve.jackknife(excess=True)
     bias = curve.excess - errors.corrected
-    high = (bias > 3 * errors.stderr) & (bias > np.abs(curve.excess) / 2)
+    high = (bias > 3 * errors.stderr) & (bias > np.abs(curve.excess) / 4)
     if curve.bias_corrected and curve.wander is None:  # gone, but where it is so large that the bar is mostly its error
         high &= curve.excess_stderr > 2 * errors.stderr
     if not high.any():
@@ -78,6 +79,21 @@ def _serial(curve: MICurve) -> str:
     return (
         f"at {_span(curve.lags[high])}, leaving out blocks shows a bias of about {bias[high].max():.2g} nats that the "
         f'null "{curve.null_name}" does not take away, because neighbouring pairs are alike: measure with null="rotate"'
+    )
+
+
+def _sparse(curve: MICurve, n_symbols_seen: int | None) -> str:
+    """Tables so empty that serial dependence can lift the excess without leaving out blocks showing it."""
+    known = curve.null_name in ("global", "document") and curve.quantity == "mutual_information"
+    if n_symbols_seen is None or not known:
+        return ""
+    empty = (n_symbols_seen - 1.0) ** 2 > _CELLS_A_PAIR * curve.n_pairs
+    if not empty.any():
+        return ""
+    return (
+        f"at {_span(curve.lags[empty])}, there are {n_symbols_seen:,} symbols for {curve.n_pairs[empty].min():,} pairs "
+        "or more: where neighbouring symbols are alike, the null is then too low and the excess too high; compare with "
+        'null="rotate", or take bounds, estimator="bracket"'
     )
 
 

@@ -23,7 +23,8 @@ class Jackknife:
     degrees
         Effective degrees of freedom for Student's t, shape (n_lags,): blocks - 1 for equal blocks, less for unequal.
     deviations
-        Shape (n_blocks, n_lags): ``deviations.T @ deviations`` is the covariance between lags.
+        Shape (n_blocks, n_lags), or one row more for an error that all lags share: ``deviations.T @ deviations`` is the
+        covariance between lags.
     """
 
     stderr: np.ndarray
@@ -38,7 +39,7 @@ class Jackknife:
 
     def widened(self, error: np.ndarray) -> Jackknife:
         """With an independent error added that is the same at all lags up to the factors `error`, shape (n_lags,)."""
-        deviations = np.vstack([self.deviations, np.nan_to_num(error)])
+        deviations = np.vstack([self.deviations, error])
         return Jackknife(np.hypot(self.stderr, error), self.corrected, self.degrees, deviations)
 
 

@@ -10,7 +10,7 @@ from miscope.errors import InputError
 from miscope.estimation.covariance import gaussian_information
 from miscope.processes import AsymptoticLaw, RealProcess, SymbolProcess, drawing
 from miscope.processes.alias import alias_tables
-from miscope.processes.checking import real_number, real_numbers, whole_number
+from miscope.processes.checking import number_between, real_number, real_numbers, whole_number
 from miscope.processes.exact import Joint, information
 from miscope.sequences import Sequences, Series
 
@@ -155,6 +155,14 @@ def test_numbers_at_the_door():
     for bad in (0, True, np.True_, 2.0, "2", None):
         with pytest.raises(InputError, match="n must be a whole number of at least 1, not "):
             whole_number(bad, "n", 1)
+    with pytest.raises(InputError, match="n must be a whole number of at most 3, not 4"):
+        whole_number(4, "n", 1, 3)
+    with pytest.raises(InputError, match="n must be a whole number of at least 1, not a number of thousands of digits"):
+        whole_number(-(10**5000), "n", 1)
+    assert number_between(1, "a", 0, 2) == 1.0
+    for bad in (0, 2.0):
+        with pytest.raises(InputError, match="a must lie between 0 and 2, both excluded; not "):
+            number_between(bad, "a", 0, 2)
     assert real_number(np.float32(0.5), "a") == 0.5
     assert real_number(2, "a", above=1.0) == 2.0
     for bad in (True, "2", None, math.nan, -math.inf, 10**400, 1j, [1.0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -39,8 +40,9 @@ class _CutGaussian(SymbolProcess):
     def _joints(self, lags: npt.NDArray[np.int64]) -> Iterator[Joint]:
         return (self._cuts.joint(r) for r in self._latent(lags))
 
+    @abstractmethod
     def _latent(self, lags: npt.NDArray[np.int64]) -> Floats:
-        raise NotImplementedError
+        """Correlation of the Gaussian numbers at each of these lags."""
 
 
 class GaussianCopula(_CutGaussian):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from typing import Annotated
 
 import typer
 
 from miscope._version import __version__
+from miscope.cli.common import INTERRUPTED
 from miscope.cli.demo import demo
 from miscope.cli.measure import measure
 from miscope.cli.plan import plan
@@ -75,5 +79,18 @@ app.command()(demo)
 
 
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="miscope")
+    """Run the command line.
+
+    Interrupted, the process ends by the signal itself, as shells expect: they show 130, and stop a loop around it. To
+    exit with 130 would not be sure to: Python turns it into the signal where the interrupt fell into executed source,
+    such as that of a kernel that is being compiled.
+    """
+    try:
+        app(prog_name="miscope")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED and os.name == "posix":
+            sys.stdout.flush()
+            sys.stderr.flush()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        raise

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from miscope import processes
     from miscope.counting import Fingerprints, PairCounts, count_fingerprints, count_pairs
     from miscope.curve import MICurve, measure
+    from miscope.decay import Comparison, DecayFit, compare, fit
     from miscope.errors import FormatError, InputError, MiscopeError, MissingExtraError
     from miscope.estimation.entropy import entropy, mutual_information
     from miscope.figures import plot
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from miscope.sequences import Sequences, Series, builtin_corpus, read, read_npy, read_text
 
 __all__ = [
+    "Comparison",
+    "DecayFit",
     "Fingerprints",
     "FormatError",
     "InputError",
@@ -35,10 +38,12 @@ __all__ = [
     "Series",
     "__version__",
     "builtin_corpus",
+    "compare",
     "count_fingerprints",
     "count_pairs",
     "detectable_lag",
     "entropy",
+    "fit",
     "measure",
     "mutual_information",
     "plot",
@@ -52,6 +57,7 @@ __all__ = [
 _ROOMS = {
     "counting": ("Fingerprints", "PairCounts", "count_fingerprints", "count_pairs"),
     "curve": ("MICurve", "measure"),
+    "decay": ("Comparison", "DecayFit", "compare", "fit"),
     "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
     "estimation.entropy": ("entropy", "mutual_information"),
     "figures": ("plot",),

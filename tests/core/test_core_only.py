@@ -31,6 +31,8 @@ def test_help_needs_nothing_heavy():
 
 def test_public_surface():
     assert ms.__all__ == [
+        "Comparison",
+        "DecayFit",
         "Fingerprints",
         "FormatError",
         "InputError",
@@ -42,10 +44,12 @@ def test_public_surface():
         "Series",
         "__version__",
         "builtin_corpus",
+        "compare",
         "count_fingerprints",
         "count_pairs",
         "detectable_lag",
         "entropy",
+        "fit",
         "measure",
         "mutual_information",
         "plot",

@@ -1,0 +1,324 @@
+"""`fit`: from a curve to its laws and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from miscope.curve import MICurve
+from miscope.decay.fitting import Errors, Solution, errors_of, solve
+from miscope.decay.laws import LAWS, Constant, Law, law_named
+from miscope.decay.metric import Metric
+from miscope.decay.points import LEAST_POINTS, Points, points_of
+from miscope.decay.result import DecayFit, LawFit, Sensitivity
+from miscope.decay.verdict import DECADES, Evidence, Judgement, Verdict, judge, range_of
+from miscope.errors import InputError
+
+__all__ = ["fit"]
+
+_CUT = 2.0  # ranges are cut by this factor
+_MOST_CUTS = 5
+_SURE = 1.5  # decades that a later start has to leave, to speak against an earlier one
+_OSCILLATES = 0.5  # own error of a constant, above which it does not describe a curve
+_SIMPLE = ("exponential", "power law")
+
+
+def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: bool | str = "auto") -> DecayFit:
+    r"""Fit laws of decay to a curve, and say which of them it follows.
+
+    Generalised least squares in the linear domain, negative values included, with the shrunk covariance of the curve's
+    replicates; intervals by fitting every replicate again. A law's own error (wiggles, oscillations, what saturation
+    leaves) is part of the likelihood. Laws are ranked by AICc. METHODS: the verdict speaks of the tail; lags are left
+    out from the left until one simple law holds from there on, as long as 1.5 decades of significant lags are left.
+
+    Parameters
+    ----------
+    curve
+        A `MICurve` (its excess over the null is fitted), or ``(lags, values)`` or ``(lags, values, standard errors)``,
+        or a table with columns lag, mi and perhaps stderr. Without replicates lags count as independent; without
+        standard errors there is no verdict.
+    laws
+        ``"all"``, or names of those to fit: ``exponential``, ``power law``, ``power law with cut-off``, ``stretched
+        exponential``, ``exponential + power law``. A verdict takes the first four.
+    lags
+        The range to fit, such as ``"5:1000"`` or ``(5, 1000)``, or a list of lags; default: all, and the head left out
+        as needed.
+    floor
+        Whether laws end at a floor above 0: True, False, or ``"auto"`` (where that fits better).
+
+    Returns
+    -------
+    DecayFit
+
+    Raises
+    ------
+    InputError
+        For fewer than 4 lags, lags that repeat, values that are no numbers, errors that are not positive, unknown laws.
+
+    Examples
+    --------
+    >>> import miscope as ms
+    >>> chain = ms.processes.IsingChain(coupling=1.5)
+    >>> found = ms.fit(ms.measure(chain.sample(64, 2048), lags="1:256"))
+    >>> found.verdict.kind
+    'exponential'
+    >>> estimate = found.correlation_length
+    >>> bool(estimate.low < chain.law.correlation_length < estimate.high)
+    True
+    """
+    chosen = _laws(laws)
+    floors = _floors(floor)
+    points = points_of(curve, lags)
+    first, last, n_significant = range_of(points)
+    label, provenance = _about(curve)
+    if not first and points.barred:
+        verdict = _nothing(points)
+        return _result(verdict, (), (), points, label, provenance)
+    # The head is left out on the left only; lags beyond the last significant one tell laws apart, too.
+    points = points.between(min(first or np.inf, points.lags[0]))
+    if last and last < 10**DECADES * first:
+        windows = [_Window(points, chosen, floors, first, last)]
+        verdict = _short(windows[0], n_significant)
+        return _result(verdict, windows[0].fits(), (), points, label, provenance)
+    if not points.barred:
+        window = _Window(points, chosen, floors, points.lags[0], points.lags[-1])
+        reason = "without error bars no value can be told from none, and no scatter from a misfit"
+        verdict = Verdict("undecided", reason, 0.0, 0.0, 0.0, 0, points.n_effective)
+        return _result(verdict, window.fits(), (), points, label, provenance)
+    windows = [_Window(points.between(start), chosen, floors, start, last) for start in _starts(points, first, last)]
+    place, judgement = _settle(windows) if _complete(chosen) else (0, _incomplete(chosen))
+    window = windows[place]
+    rows = [one.row() for one in windows]
+    for end in _ends(window.points, window.first, last):
+        cut = _Window(window.points.between(0, end), chosen, floors, window.first, end)
+        rows.append(cut.row())
+    inside = window.points.between(window.first, last)
+    verdict = Verdict(
+        judgement.kind,
+        judgement.reason,
+        window.first,
+        last,
+        float(np.log10(last / window.first)),
+        int(inside.significant.sum()),
+        inside.n_effective,
+    )
+    return _result(verdict, window.fits(), tuple(rows), points, label, provenance)
+
+
+@dataclass
+class _Window:
+    """All laws over one range of lags."""
+
+    points: Points
+    laws: tuple[Law, ...]
+    floors: tuple[bool, ...]
+    first: float
+    last: float
+
+    def __post_init__(self) -> None:
+        metric = Metric(self.points)
+        self.solutions: list[Solution] = []
+        for law in self.laws:
+            tried = [solve(metric, law, floor) for floor in self.floors]
+            self.solutions.append(min(tried, key=lambda one: one.criterion))
+        constant = solve(metric, Constant(), False)
+        # What oscillates is no constant, however large its own error may be made.
+        self.constant = constant.criterion if constant.discrepancy < _OSCILLATES else np.inf
+        self.evidence = self._evidence()
+        self.judgement = judge(self.evidence, self.last, len(self.points.shared) > 0)
+
+    def _evidence(self) -> Evidence:
+        found = {one.law.name: one for one in self.solutions}
+        least = min(one.criterion for one in self.solutions)
+        if not np.isfinite(least):
+            least = 0.0
+
+        def behind(*names: str) -> float:
+            return min((found[name].criterion - least for name in names if name in found), default=np.inf)
+
+        cut = found.get("power law with cut-off")
+        rate = cut.theta[2] if cut is not None else 0.0
+        return Evidence(
+            behind("exponential"),
+            behind("power law"),
+            behind("power law with cut-off", "stretched exponential"),
+            behind("exponential + power law"),
+            self.constant - least,
+            1 / rate if rate > 0 else np.inf,
+        )
+
+    @property
+    def decades(self) -> float:
+        return float(np.log10(self.last / self.first))
+
+    def row(self) -> Sensitivity:
+        """For the table of ranges."""
+        found = {one.law.name: one for one in self.solutions}
+        length = np.exp(found["exponential"].theta[1]) if "exponential" in found else np.nan
+        exponent = found["power law"].theta[1] if "power law" in found else np.nan
+        evidence = self.evidence.exponential - self.evidence.power_law
+        kind = self.judgement.kind if _complete(self.laws) else "undecided"
+        return Sensitivity(self.first, self.last, kind, float(length), float(exponent), float(evidence))
+
+    def fits(self) -> tuple[LawFit, ...]:
+        """The laws with intervals, the likeliest first."""
+        order = sorted(self.solutions, key=lambda one: one.criterion)
+        behind = np.array([one.criterion for one in order]) - order[0].criterion
+        weights = np.exp(-0.5 * np.nan_to_num(behind, nan=np.inf))
+        weights /= weights.sum() if weights.sum() > 0 else 1.0
+        return tuple(
+            _law_fit(one, errors_of(one), float(weight), self.points.unit)
+            for one, weight in zip(order, weights, strict=True)
+        )
+
+
+def _law_fit(found: Solution, errors: Errors, weight: float, unit: str) -> LawFit:
+    return LawFit(
+        found.law,
+        found.floor,
+        found.theta,
+        errors.deviations,
+        errors.discrepancy,
+        errors.degrees,
+        found.discrepancy,
+        found.log_likelihood,
+        found.criterion,
+        weight,
+        unit,
+    )
+
+
+def _settle(windows: list[_Window]) -> tuple[int, Judgement]:
+    """Which start the verdict speaks from, and what it is.
+
+    The longest range on which one simple law holds, if what is left of it on later starts, 1.5 decades at least, does
+    not say another; "between" only if no later start finds one simple law to be enough.
+    """
+    kinds = [one.judgement.kind for one in windows]
+    able = [k for k, one in enumerate(windows) if k == 0 or one.decades >= _SURE]
+    simple = [k for k in able if kinds[k] in _SIMPLE and (k == 0 or _best_of_all(windows[k]))]
+    if simple:
+        k = simple[0]
+        against = [j for j in able if j > k and kinds[j] in (*_SIMPLE, "between") and kinds[j] != kinds[k]]
+        if against:
+            here, there = windows[k], windows[against[0]]
+            return k, Judgement(
+                "undecided",
+                f"it moves with the range: {kinds[k]} from lag {here.first:g}, {kinds[against[0]]} from lag "
+                f"{there.first:g}",
+            )
+        reason = windows[k].judgement.reason
+        if k:
+            reason += f"; before lag {windows[k].first:g} it does not hold"
+        return k, Judgement(kinds[k], reason)
+    between = [k for k in able if kinds[k] == "between"]
+    k = between[0] if between else 0
+    return k, windows[k].judgement
+
+
+def _best_of_all(window: _Window) -> bool:
+    evidence = window.evidence
+    return min(evidence.exponential, evidence.power_law) <= min(evidence.between, evidence.mixed)
+
+
+def _starts(points: Points, first: float, last: float) -> list[float]:
+    """First lags to fit from: the first significant one, twice that, …, a decade of significant lags left."""
+    most = last / 10**DECADES / first
+    n = max(1, min(_MOST_CUTS, 1 + int(np.log(max(most, 1.0)) / np.log(_CUT) + 1e-9)))
+    starts = []
+    for wanted in first * np.geomspace(1.0, max(most, 1.0), n) if n > 1 else [first]:
+        at = float(points.lags[points.lags >= wanted * (1 - 1e-9)][0])
+        if at <= last / 10**DECADES and np.sum(points.lags >= at) >= LEAST_POINTS + 2 and at not in starts:
+            starts.append(at)
+    return starts or [first]
+
+
+def _ends(points: Points, first: float, last: float) -> list[float]:
+    """Last lags to fit to: half of the last significant one, a quarter, …, as long as a decade is left."""
+    ends = []
+    for k in range(1, 4):
+        inside = points.lags[points.lags <= last / _CUT**k]
+        if len(inside) >= LEAST_POINTS + 2 and inside[-1] >= 10**DECADES * first and inside[-1] not in ends:
+            ends.append(float(inside[-1]))
+    return ends
+
+
+def _laws(wanted: str | Iterable[str]) -> tuple[Law, ...]:
+    if isinstance(wanted, str):
+        if wanted == "all":
+            return LAWS
+        wanted = [wanted]
+    names = list(wanted)
+    if not names:
+        raise InputError('name at least one law to fit, or "all"')
+    chosen = {law.name for law in map(law_named, names)}
+    return tuple(law for law in LAWS if law.name in chosen)
+
+
+def _floors(wanted: bool | str) -> tuple[bool, ...]:
+    if wanted == "auto":
+        return (False, True)
+    if isinstance(wanted, bool):
+        return (wanted,)
+    raise InputError(f'floor is True, False or "auto", not {wanted!r}')
+
+
+_NEEDED = tuple(law.name for law in LAWS[:4])
+
+
+def _complete(laws: tuple[Law, ...]) -> bool:
+    return set(_NEEDED) <= {law.name for law in laws}
+
+
+def _incomplete(laws: tuple[Law, ...]) -> Judgement:
+    missing = [name for name in _NEEDED if name not in {law.name for law in laws}]
+    return Judgement("undecided", f"a verdict takes all laws; not fitted: {', '.join(missing)}")
+
+
+def _nothing(points: Points) -> Verdict:
+    seen = 3 * float(points.stderr[0])
+    unit = f" {points.unit}" if points.unit else ""
+    reason = (
+        f"no lag stands above the null; at lag {points.lags[0]:g} about {seen:.1g}{unit} would have been seen (three "
+        "standard errors)"
+    )
+    return Verdict("no dependence", reason, 0.0, 0.0, 0.0, 0, points.n_effective)
+
+
+def _short(window: _Window, n_significant: int) -> Verdict:
+    first, last = window.first, window.last
+    span = f"only lag {first:g} is significant" if first == last else f"significant lags end at {last:g}"
+    reason = f"{span}: less than a decade from lag {first:g} on, and no law can be told from another"
+    inside = window.points.between(first, last)
+    return Verdict("undecided", reason, first, last, float(np.log10(last / first)), n_significant, inside.n_effective)
+
+
+def _about(curve: Any) -> tuple[str, Any]:
+    return (curve.label, curve.provenance) if isinstance(curve, MICurve) else ("", {})
+
+
+def _result(
+    verdict: Verdict,
+    laws: tuple[LawFit, ...],
+    rows: tuple[Sensitivity, ...],
+    points: Points,
+    label: str,
+    provenance: Any,
+) -> DecayFit:
+    stderr = points.stderr if points.barred else np.full(len(points.lags), np.nan)
+    return DecayFit(
+        verdict,
+        laws,
+        rows,
+        points.lags,
+        points.values,
+        stderr,
+        points.significant,
+        points.unit,
+        label,
+        points.notes,
+        provenance,
+    )

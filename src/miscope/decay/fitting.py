@@ -1,0 +1,208 @@
+"""Fitting one law to points: generalised least squares in the linear domain, and again for every replicate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import lmfit
+import numpy as np
+from numpy.typing import NDArray
+
+from miscope.decay.laws import FLOOR, Law, Parameter
+from miscope.decay.metric import DISCREPANCIES, Metric
+from miscope.decay.points import Points
+from miscope.estimation.jackknife import jackknife
+
+__all__ = ["Errors", "Solution", "errors_of", "solve"]
+
+Floats = NDArray[np.float64]
+Theta = tuple[float, ...]
+
+_FIRST = 4  # of the discrepancies, where the search begins
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A law at its likeliest.
+
+    Attributes
+    ----------
+    metric
+        With the bars that go with the law.
+    law, floor
+        The law, and whether a floor is added to it.
+    theta
+        Its parameters as they are looked for (see `Parameter.inside`).
+    k
+        Which of `DISCREPANCIES` is the likeliest.
+    log_likelihood
+        In nats.
+    """
+
+    metric: Metric
+    law: Law
+    floor: bool
+    theta: Theta
+    k: int
+    log_likelihood: float
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of the law, and the floor."""
+        return (*self.law.parameters, FLOOR) if self.floor else self.law.parameters
+
+    @property
+    def discrepancy(self) -> float:
+        """The law's own relative error."""
+        return float(DISCREPANCIES[self.k])
+
+    @property
+    def criterion(self) -> float:
+        """AICc (Hurvich and Tsai, Biometrika 76 (1989) 297); infinite where the lags are too few for the parameters.
+
+        Lags are not independent points, but the likelihood knows how they hang together.
+        """
+        n = len(self.theta)
+        left = len(self.metric.points.lags) - n - 1
+        return -2 * self.log_likelihood + 2 * n + (2 * n * (n + 1) / left if left > 0 else np.inf)
+
+    def at(self, lags: Floats) -> Floats:
+        """The fitted law at these lags."""
+        return _evaluate(self.law, self.floor, lags, self.theta)
+
+
+def solve(metric: Metric, law: Law, floor: bool) -> Solution:
+    """The likeliest parameters and discrepancy of a law, with bars as large as they would be if it were true."""
+    found = _search(metric, law, floor, _start(metric, law, floor), _FIRST)
+    if not metric.points.barred:
+        return found
+    for _ in range(2):
+        expected = np.maximum(_expected(metric.points, law, floor, found.theta), 0.0)
+        found = _search(Metric(metric.points, expected), law, floor, found.theta, found.k)
+    return found
+
+
+def _search(metric: Metric, law: Law, floor: bool, theta: Theta, k: int) -> Solution:
+    """Parameters for a discrepancy, a discrepancy for the parameters, until they agree."""
+    best: Solution | None = None
+    for _ in range(_ROUNDS):
+        theta = _least_squares(metric, law, floor, metric.points.values, theta, k)
+        residuals = metric.points.values - _expected(metric.points, law, floor, theta)
+        likelihoods = metric.log_likelihoods(residuals)
+        found = Solution(metric, law, floor, theta, int(np.argmax(likelihoods)), float(likelihoods.max()))
+        if best is None or found.log_likelihood > best.log_likelihood:
+            best = found
+        if found.k == k:
+            break
+        k = found.k
+    assert best is not None
+    return best
+
+
+def _evaluate(law: Law, floor: bool, lags: Floats, theta: Theta) -> Floats:
+    return law.inner(lags, theta[:-1]) + theta[-1] if floor else law.inner(lags, theta)
+
+
+def _expected(points: Points, law: Law, floor: bool, theta: Theta) -> Floats:
+    return points.mean(lambda lags: _evaluate(law, floor, lags, theta))
+
+
+def _start(metric: Metric, law: Law, floor: bool) -> Theta:
+    points, shape = metric.points, metric.reference
+    positive = shape > (points.stderr if points.barred else 0.0)
+    if positive.sum() < 3:
+        positive = shape > 0
+    if positive.sum() < 3:  # nothing to be seen: any start is as good
+        shape, positive = np.full(len(shape), max(float(points.stderr.mean()), 1e-12)), np.ones(len(shape), bool)
+    lags, shape, stderr = points.lags[positive], shape[positive], points.stderr[positive]
+    theta = law.start(lags, shape, 1 / (0.2**2 + (stderr / shape) ** 2))
+    return (*theta, 0.1 * float(shape[-1])) if floor else tuple(theta)
+
+
+def _least_squares(metric: Metric, law: Law, floor: bool, values: Floats, theta: Theta, k: int) -> Theta:
+    """Parameters with the smallest whitened residuals, within their bounds, from a start."""
+    described = (*law.parameters, FLOOR) if floor else law.parameters
+    largest = max(float(metric.reference[0]), 1e-300)
+    scales = [largest if each.unit == "curve" and each.scale == "linear" else 1.0 for each in described]
+    names = [each.name for each in described]
+    searched = lmfit.Parameters()
+    for parameter, value, scale in zip(described, theta, scales, strict=True):
+        low, high = parameter.bounds
+        searched.add(parameter.name, value=_inside(value / scale, low, high), min=low, max=high)
+
+    def residuals(now: lmfit.Parameters) -> Floats:
+        at = tuple(now[name].value * scale for name, scale in zip(names, scales, strict=True))
+        return metric.whiten(values - _expected(metric.points, law, floor, at), k)
+
+    found = lmfit.Minimizer(residuals, searched, calc_covar=False).leastsq(max_nfev=400)
+    return tuple(float(found.params[name].value) * scale for name, scale in zip(names, scales, strict=True))
+
+
+def _inside(value: float, low: float, high: float) -> float:
+    """A start away from the bounds, where the search would not see which way to go."""
+    if np.isfinite(low) and np.isfinite(high):
+        margin = 1e-4 * (high - low)
+        return float(np.clip(value, low + margin, high - margin))
+    return max(value, low + 1e-9 + 1e-3 * abs(value)) if np.isfinite(low) else value
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Of the numbers that are looked for.
+
+    Attributes
+    ----------
+    deviations
+        Shape (n, n_parameters), whose products sum to their covariance: from the jackknife's replicates, each fitted
+        anew, or from the bars where there are none; and what memory longer than the blocks does.
+    discrepancy
+        Shape (n_parameters,): standard errors owed to the law's own error and to saturation.
+    degrees
+        For Student's t.
+    """
+
+    deviations: Floats
+    discrepancy: Floats
+    degrees: float
+
+    @property
+    def stderr(self) -> Floats:
+        """Standard errors, shape (n_parameters,)."""
+        return np.asarray(np.sqrt(np.sum(self.deviations**2, axis=0) + self.discrepancy**2))
+
+
+def errors_of(found: Solution) -> Errors:
+    """How sure the parameters are."""
+    metric, points, theta = found.metric, found.metric.points, np.array(found.theta)
+    gain = _gain(found)
+    if points.replicates is None:
+        return Errors(gain.T, np.zeros(len(theta)), np.inf)
+    model = found.discrepancy**2 * metric.own + metric.saturation + metric.flattening
+    white = metric.whiten(metric.whiten(model, found.k).T, found.k)
+    discrepancy = np.sqrt(np.maximum(np.einsum("pi,ij,pj->p", gain, white, gain), 0.0))
+
+    def again(values: Floats) -> Theta:
+        return _least_squares(metric, found.law, found.floor, values, found.theta, found.k)
+
+    left_out = np.array([again(row) for row in points.replicates])
+    assert points.block_pairs is not None
+    share = np.mean(points.block_pairs / points.block_pairs.sum(axis=0), axis=1, keepdims=True)
+    parts = jackknife(theta, left_out, np.repeat(share, len(theta), axis=1))
+    deviations = parts.deviations
+    moved = [np.array(again(points.values + shift)) - theta for shift in points.shared]
+    deviations = np.vstack([deviations, *moved])
+    return Errors(deviations, discrepancy, float(np.max(parts.degrees)))
+
+
+def _gain(found: Solution) -> Floats:
+    """How parameters answer to whitened values, shape (n_parameters, n_lags): the pseudo-inverse of the Jacobian."""
+    theta, points = np.array(found.theta), found.metric.points
+    steps = 1e-5 * np.maximum(np.abs(theta), 1e-3)
+
+    def at(where: Floats) -> Floats:
+        return _expected(points, found.law, found.floor, tuple(where))
+
+    columns = [(at(theta + step) - at(theta - step)) / (2 * step.sum()) for step in np.diag(steps)]
+    jacobian = found.metric.whiten(np.stack(columns, axis=1), found.k)
+    return np.asarray(np.linalg.pinv(jacobian, rcond=1e-8))

@@ -84,10 +84,14 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
         verdict = _short(windows[0], n_significant)
         return _result(verdict, windows[0].fits(), (), points, label, provenance)
     if not points.barred:
-        window = _Window(points, chosen, floors, points.lags[0], points.lags[-1])
         reason = "without error bars no value can be told from none, and no scatter from a misfit"
+        fits: tuple[LawFit, ...] = ()
+        if np.any(points.values > 0):
+            fits = _Window(points, chosen, floors, points.lags[0], points.lags[-1]).fits()
+        else:
+            reason = "no value is above 0, and there are no error bars to say how far above 0 it would have been seen"
         verdict = Verdict("undecided", reason, 0.0, 0.0, 0.0, 0, points.n_effective)
-        return _result(verdict, window.fits(), (), points, label, provenance)
+        return _result(verdict, fits, (), points, label, provenance)
     windows = [_Window(points.between(start), chosen, floors, start, last) for start in _starts(points, first, last)]
     place, judgement = _settle(windows) if _complete(chosen) else (0, _incomplete(chosen))
     window = windows[place]

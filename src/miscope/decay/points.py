@@ -185,8 +185,8 @@ def points_of(given: Any, lags: Any = None) -> Points:
     if len(points.lags) < LEAST_POINTS:
         here = "there is one" if len(points.lags) == 1 else f"there are {len(points.lags)}"
         raise InputError(
-            f"a law of decay takes at least {LEAST_POINTS} lags with values (and bars, if given), and {here}: measure more lags, such as "
-            'lags="1:1000"' + (", or give a wider range of lags to fit" if lags is not None else "")
+            f"a law of decay takes at least {LEAST_POINTS} lags with values (and bars, if given), and {here}: measure "
+            'more lags, such as lags="1:1000"' + (", or give a wider range of lags to fit" if lags is not None else "")
         )
     return points
 

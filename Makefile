@@ -54,11 +54,12 @@ lint: $(VENV)/.installed ## formatting, style, types, and which way imports poin
 bench: $(VENV)/.bench ## measure speed against other programs, side by side, into benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py --write
 	$(BIN)/python benchmarks/samplers.py --write
+	$(BIN)/python benchmarks/fits.py --write
 
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py
 
-calibrate: $(VENV)/.installed ## measure how far values and bars are to be trusted, into docs/calibration.md (half an hour)
+calibrate: $(VENV)/.bench ## measure how far values and bars are to be trusted, into docs/calibration.md (half an hour)
 	$(BIN)/miscope study calibration --scale full --folder miscope-calibration --page docs/calibration.md
 	cp miscope-calibration/calibration-*.png docs/images/
 

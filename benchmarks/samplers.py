@@ -164,10 +164,10 @@ def measured(n: int) -> list[str]:
     return table.lines
 
 
-def write(lines: list[str]) -> None:
-    """Put the section in its place in RESULTS.md, or at its end."""
+def write(lines: list[str], title: str = TITLE) -> None:
+    """Put the section of this title in its place in RESULTS.md, or at its end."""
     path = HERE / "RESULTS.md"
-    text = re.sub(rf"\n## {TITLE}.*?(?=\n## |\Z)", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(rf"\n## {title}.*?(?=\n## |\Z)", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     path.write_text(text.rstrip("\n") + "\n" + "\n".join([*lines, ""]), encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from miscope.studies import calibrate
 from miscope.studies.calibration import COLUMNS, run_case
 from miscope.studies.cases import SCALES, Case, cases
 from miscope.studies.page import TABLES, tables, update_page
+from miscope.studies.verdict_tables import VERDICT_TABLES
 
 CHAIN = MarkovChain([[0.9, 0.1], [0.2, 0.8]])
 
@@ -116,6 +117,6 @@ def test_arguments():
 
 def test_the_page_has_a_place_for_every_table():
     page = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
-    for name in TABLES:
+    for name in (*TABLES, *VERDICT_TABLES):
         assert f"<!-- table: {name} -->" in page
     assert set(TABLES) == {case.group for case in cases()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,16 +68,23 @@ def calibration(
 
 def _write(found: Calibration, folder: Path, page: Path | None) -> list[Path]:
     from miscope.atomic import atomic_path
-    from miscope.figures import plot_coverage, plot_false_alarms, plot_single
+    from miscope.figures.calibration import plot_coverage, plot_false_alarms, plot_single, plot_verdicts
     from miscope.studies.page import tables, update_page
 
-    written = [folder / "calibration.csv", folder / "calibration.md"]
-    found.save(written[0])
+    written = []
+    if found.rows:
+        written.append(folder / "calibration.csv")
+        found.save(written[-1])
+    if found.verdicts:
+        written.append(folder / "calibration-verdicts.csv")
+        found.save(written[-1], verdicts=True)
     made = tables(found)
-    with atomic_path(written[1]) as temporary:
+    written.append(folder / "calibration.md")
+    with atomic_path(written[-1]) as temporary:
         text = "\n\n".join(f"## {name}\n\n{table}" for name, table in made.items())
         temporary.write_text(text + "\n", encoding="utf-8")
     figures = {"documents": plot_coverage, "single": plot_single, "nulls": plot_false_alarms}
+    figures["verdict"] = plot_verdicts
     for name, draw in figures.items():
         if rows := found.group(name):
             written.append(folder / f"calibration-{name}.png")
@@ -99,4 +107,15 @@ def _summary(found: Calibration) -> str:
                 f"; above the floor ({len(seen)}) 95 % intervals cover {100 * sum(seen) / len(seen):.1f} % on average"
             )
         lines.append(text)
+    if found.verdicts:
+        lines.append(_verdict_summary(found.verdicts))
     return "\n".join(lines)
+
+
+def _verdict_summary(rows: Sequence[dict[str, Any]]) -> str:
+    from miscope.studies.verdict_tables import LONG, wrong
+
+    long = [row for row in rows if row["significant_decades"] > LONG]
+    undecided = sum(row["verdict"] == "undecided" for row in long)
+    share = f", undecided {100 * undecided / len(long):.0f} % of {len(long)} over {LONG} decades" if long else ""
+    return f"{'verdict':13} {len(rows):4} curves; wrong {100 * sum(map(wrong, rows)) / len(rows):.1f} %{share}"

@@ -1,4 +1,4 @@
-"""Figures of the calibration: coverage, bars against spread, false alarms."""
+"""Figures of the calibration: coverage, bars against spread, false alarms, verdicts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from miscope.figures.style import COLOURS, MARKERS, STYLE, new_figure, save_figure
 
-__all__ = ["plot_coverage", "plot_false_alarms", "plot_single"]
+__all__ = ["plot_coverage", "plot_false_alarms", "plot_single", "plot_verdicts"]
 
 Row = dict[str, Any]
 
@@ -118,6 +118,44 @@ def plot_false_alarms(rows: Sequence[Row], path: str | Path) -> None:
         axes.set_ylim(0, 1.02)
         axes.legend(frameon=False)
         save_figure(figure, path)
+
+
+_TRUTHS = ("exponential", "power law", "between", "no dependence")
+_SAID = (*_TRUTHS, "undecided")
+_CHOSEN = ("exponential", "power law", "exponential + power law")
+
+
+def plot_verdicts(rows: Sequence[Row], path: str | Path) -> None:
+    """What was said of curves of each law, beside what automutualinformation chose, in shares of curves."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        figure = new_figure((8.0, 3.3))
+        left, right = figure.subplots(1, 2, width_ratios=(len(_SAID), len(_CHOSEN)))
+        _confusion(left, rows, "verdict", _SAID, "miscope says")
+        _confusion(right, [row for row in rows if row["peer"]], "peer", _CHOSEN, "automutualinformation chooses")
+        left.set_yticks(range(len(_TRUTHS)), _TRUTHS)
+        left.set_ylabel("truth")
+        right.set_yticks([])
+        save_figure(figure, path)
+
+
+def _confusion(axes: Any, rows: Sequence[Row], said: str, answers: Sequence[str], title: str) -> None:
+    counts = np.array([[sum(r["truth"] == t and r[said] == a for r in rows) for a in answers] for t in _TRUTHS], float)
+    of_truth = np.array([max(sum(r["truth"] == t for r in rows), 1) for t in _TRUTHS], float)
+    shares = counts / of_truth[:, None]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (k, j), share in np.ndenumerate(shares):
+        if counts[k, j]:
+            colour = "white" if share > 0.5 else "black"
+            axes.text(
+                j, k, f"{100 * share:.0f} %\n({counts[k, j]:.0f})", ha="center", va="center", color=colour, size=7.5
+            )
+    axes.set_xticks(range(len(answers)), [answer.replace(" ", "\n", 1) for answer in answers], fontsize=8)
+    axes.set_title(title)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(length=0)
 
 
 def _way(row: Row) -> str:

@@ -19,6 +19,7 @@ from miscope.curve import MICurve, measure
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences, Series
 from miscope.studies.cases import SCALES, Case, cases
+from miscope.studies.verdicts import VERDICT_RUNS, VerdictCase, run_verdict_case, verdict_cases
 
 __all__ = ["COLUMNS", "Calibration", "calibrate", "run_case"]
 
@@ -58,20 +59,24 @@ class Calibration:
         One for each case and lag, with `COLUMNS`: nats, and shares of runs. `coverage` is that of 95 % intervals (of
         the bracket, for ``estimator="bracket"``) among the runs that give a bar; `refused` is the share that does not,
         `found` the share in which the lag stands above the null with p <= 0.05.
+    verdicts
+        One for each fitted curve: what its law is, what was said of it, its parameter with interval, and what
+        automutualinformation chose (see `miscope.studies.verdicts`).
     """
 
     rows: tuple[Row, ...]
+    verdicts: tuple[Row, ...] = ()
 
     def group(self, name: str) -> list[Row]:
         """The rows of one question."""
-        return [row for row in self.rows if row["group"] == name]
+        return [row for row in (*self.rows, *self.verdicts) if row["group"] == name]
 
-    def save(self, path: str | Path) -> None:
-        """Write a table, ``.csv`` or ``.parquet``."""
+    def save(self, path: str | Path, verdicts: bool = False) -> None:
+        """Write a table of lags (or of verdicts), ``.csv`` or ``.parquet``."""
         import pyarrow as pa
         from pyarrow import csv, parquet
 
-        table = pa.Table.from_pylist(list(self.rows))
+        table = pa.Table.from_pylist(list(self.verdicts if verdicts else self.rows))
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             if Path(path).suffix == ".parquet":
                 parquet.write_table(table, file)
@@ -91,7 +96,8 @@ def calibrate(
     Parameters
     ----------
     scale
-        ``smoke``, ``quick`` or ``full``: how often each case is run (see `miscope.studies.cases.SCALES`).
+        ``smoke``, ``quick`` or ``full``: how often each case is run (see `miscope.studies.cases.SCALES` and, for
+        verdicts, `miscope.studies.verdicts.VERDICT_RUNS`).
     folder
         Where finished cases are kept, so that a run that was cut off goes on where it was; None for nowhere.
     workers
@@ -108,21 +114,26 @@ def calibrate(
     [8, 16, 32, 64, 128]
     """
     runs = SCALES[choice(scale, SCALES, "scale")]
-    chosen = cases()
-    names = list(dict.fromkeys(case.group for case in chosen))
+    chosen: list[tuple[Case | VerdictCase, int]] = [(case, runs) for case in cases()]
+    chosen += [(case, VERDICT_RUNS[scale]) for case in verdict_cases(scale)]
+    names = list(dict.fromkeys(case.group for case, _ in chosen))
     for name in groups or ():
         choice(name, names, "group")
-    chosen = [case for case in chosen if not groups or case.group in groups]
+    chosen = [(case, times) for case, times in chosen if not groups or case.group in groups]
     store = None if folder is None else Path(folder) / scale
     rows: list[Row] = []
+    verdicts: list[Row] = []
+    done, total = 0, sum(times for _, times in chosen)
     with _mapper(workers) as mapper:
-        for done, case in enumerate(chosen):
+        for case, times in chosen:
             if progress is not None:
-                progress(done * runs, len(chosen) * runs)
-            rows += _kept(case, runs, store, mapper)
+                progress(done, total)
+            found = _kept(case, times, store, mapper)
+            (verdicts if isinstance(case, VerdictCase) else rows).extend(found)
+            done += times
     if progress is not None:
-        progress(len(chosen) * runs, len(chosen) * runs)
-    return Calibration(tuple(rows))
+        progress(total, total)
+    return Calibration(tuple(rows), tuple(verdicts))
 
 
 Mapper = Callable[[Callable[[int], Row], range], Iterator[Row]]
@@ -136,16 +147,16 @@ def _mapper(workers: int) -> Iterator[Mapper]:
         yield map
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield partial(pool.map, chunksize=8)
+        yield partial(pool.map, chunksize=4)
 
 
-def _kept(case: Case, runs: int, store: Path | None, mapper: Mapper) -> list[Row]:
+def _kept(case: Case | VerdictCase, runs: int, store: Path | None, mapper: Mapper) -> list[Row]:
     """The rows of a case, from the store if they are there."""
     path = None if store is None else store / f"{case.key}.json"
     if path is not None and path.exists():
         kept: list[Row] = json.loads(path.read_text(encoding="utf-8"))
         return kept
-    rows = run_case(case, runs, mapper)
+    rows = run_verdict_case(case, runs, mapper) if isinstance(case, VerdictCase) else run_case(case, runs, mapper)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:

@@ -11,6 +11,7 @@ import numpy as np
 from miscope.atomic import atomic_path
 from miscope.errors import InputError
 from miscope.studies.calibration import Calibration
+from miscope.studies.verdict_tables import VERDICT_TABLES, markdown
 
 __all__ = ["TABLES", "tables", "update_page"]
 
@@ -21,7 +22,10 @@ _BEGIN, _END = "<!-- table: {name} -->", "<!-- end of table -->"
 
 def tables(calibration: Calibration) -> dict[str, str]:
     """A table in Markdown for each question that was taken up."""
-    return {name: make(rows) for name, make in TABLES.items() if (rows := calibration.group(name))}
+    made = {name: make(rows) for name, make in TABLES.items() if (rows := calibration.group(name))}
+    if calibration.verdicts:
+        made |= {name: make(calibration.verdicts) for name, make in VERDICT_TABLES.items()}
+    return made
 
 
 def update_page(path: str | Path, made: dict[str, str]) -> None:
@@ -44,11 +48,6 @@ def update_page(path: str | Path, made: dict[str, str]) -> None:
         page = f"{page[:start]}\n{table}\n{page[stop:]}"
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-def _markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _per_case(rows: Sequence[Row]) -> list[list[Row]]:
@@ -85,7 +84,7 @@ def _information(rows: Sequence[Row]) -> str:
 def _case_table(*columns: tuple[str, Callable[[list[Row]], str]]) -> Callable[[Sequence[Row]], str]:
     def make(rows: Sequence[Row]) -> str:
         heads = [head for head, _ in columns]
-        return _markdown(heads, [[cell(case) for _, cell in columns] for case in _per_case(rows)])
+        return markdown(heads, [[cell(case) for _, cell in columns] for case in _per_case(rows)])
 
     return make
 

@@ -59,7 +59,7 @@ bench: $(VENV)/.bench ## measure speed against other programs, side by side, int
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py
 
-calibrate: $(VENV)/.bench ## measure how far values and bars are to be trusted, into docs/calibration.md (half an hour)
+calibrate: $(VENV)/.bench ## measure how far values and bars are to be trusted, into docs/calibration.md (under an hour)
 	$(BIN)/miscope study calibration --scale full --folder miscope-calibration --page docs/calibration.md
 	cp miscope-calibration/calibration-*.png docs/images/
 

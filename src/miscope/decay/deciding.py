@@ -77,12 +77,6 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
     if not first and points.barred:
         verdict = _nothing(points)
         return _result(verdict, (), (), points, label, provenance)
-    # The head is left out on the left only; lags beyond the last significant one tell laws apart, too.
-    points = points.between(min(first or np.inf, points.lags[0]))
-    if last and last < 10**DECADES * first:
-        windows = [_Window(points, chosen, floors, first, last)]
-        verdict = _short(windows[0], n_significant)
-        return _result(verdict, windows[0].fits(), (), points, label, provenance)
     if not points.barred:
         reason = "without error bars no value can be told from none, and no scatter from a misfit"
         fits: tuple[LawFit, ...] = ()
@@ -92,6 +86,13 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
             reason = "no value is above 0, and there are no error bars to say how far above 0 it would have been seen"
         verdict = Verdict("undecided", reason, 0.0, 0.0, 0.0, 0, points.n_effective)
         return _result(verdict, fits, (), points, label, provenance)
+    # The head is left out on the left only; lags beyond the last significant one tell laws apart, too.
+    everything, points = points, points.between(first)
+    if last < 10**DECADES * first or len(points.lags) < LEAST_POINTS:
+        short, fits = _short(points, first, last, n_significant), ()
+        if len(points.lags) >= LEAST_POINTS:
+            fits = _Window(points, chosen, floors, first, last).fits()
+        return _result(short, fits, (), everything, label, provenance)
     windows = [_Window(points.between(start), chosen, floors, start, last) for start in _starts(points, first, last)]
     place, judgement = _settle(windows) if _complete(chosen) else (0, _incomplete(chosen))
     window = windows[place]
@@ -109,7 +110,7 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
         int(inside.significant.sum()),
         inside.n_effective,
     )
-    return _result(verdict, window.fits(), tuple(rows), points, label, provenance)
+    return _result(verdict, window.fits(), tuple(rows), everything, label, provenance)
 
 
 @dataclass
@@ -126,8 +127,11 @@ class _Window:
         metric = Metric(self.points)
         self.solutions: list[Solution] = []
         for law in self.laws:
-            tried = [solve(metric, law, floor) for floor in self.floors]
-            self.solutions.append(min(tried, key=lambda one: one.criterion))
+            # A law with more parameters than there are lags has nothing to be fitted to.
+            able = [floor for floor in self.floors if len(law.parameters) + floor <= len(self.points.lags)]
+            tried = [solve(metric, law, floor) for floor in able]
+            if tried:
+                self.solutions.append(min(tried, key=lambda one: one.criterion))
         constant = solve(metric, Constant(), False)
         # What oscillates is no constant, however large its own error may be made.
         self.constant = constant.criterion if constant.discrepancy < _OSCILLATES else np.inf
@@ -136,7 +140,7 @@ class _Window:
 
     def _evidence(self) -> Evidence:
         found = {one.law.name: one for one in self.solutions}
-        least = min(one.criterion for one in self.solutions)
+        least = min((one.criterion for one in self.solutions), default=np.inf)
         if not np.isfinite(least):
             least = 0.0
 
@@ -170,6 +174,8 @@ class _Window:
     def fits(self) -> tuple[LawFit, ...]:
         """The laws with intervals, the likeliest first."""
         order = sorted(self.solutions, key=lambda one: one.criterion)
+        if not order:
+            return ()
         behind = np.array([one.criterion for one in order]) - order[0].criterion
         weights = np.exp(-0.5 * np.nan_to_num(behind, nan=np.inf))
         weights /= weights.sum() if weights.sum() > 0 else 1.0
@@ -292,12 +298,14 @@ def _nothing(points: Points) -> Verdict:
     return Verdict("no dependence", reason, 0.0, 0.0, 0.0, 0, points.n_effective)
 
 
-def _short(window: _Window, n_significant: int) -> Verdict:
-    first, last = window.first, window.last
-    span = f"only lag {first:g} is significant" if first == last else f"significant lags end at {last:g}"
-    reason = f"{span}: less than a decade from lag {first:g} on, and no law can be told from another"
-    inside = window.points.between(first, last)
-    return Verdict("undecided", reason, first, last, float(np.log10(last / first)), n_significant, inside.n_effective)
+def _short(points: Points, first: float, last: float, n_significant: int) -> Verdict:
+    if len(points.lags) < LEAST_POINTS:
+        reason = f"only {len(points.lags)} lags are left from lag {first:g}, the first significant one, on"
+    else:
+        span = f"only lag {first:g} is significant" if first == last else f"significant lags end at {last:g}"
+        reason = f"{span}: less than a decade from lag {first:g} on, and no law can be told from another"
+    n_effective = points.between(first, last).n_effective
+    return Verdict("undecided", reason, first, last, float(np.log10(last / first)), n_significant, n_effective)
 
 
 def _about(curve: Any) -> tuple[str, Any]:

@@ -181,7 +181,8 @@ def points_of(given: Any, lags: Any = None) -> Points:
         For what is no curve, too few lags, lags that repeat, values that are no numbers, bars that cannot be.
     """
     points = _of_curve(given) if isinstance(given, MICurve) else _of_arrays(given)
-    points = points.at(_chosen(points.lags, lags)).averaged()
+    if len(points.lags):
+        points = points.at(_chosen(points.lags, lags)).averaged()
     if len(points.lags) < LEAST_POINTS:
         here = "there is one" if len(points.lags) == 1 else f"there are {len(points.lags)}"
         raise InputError(
@@ -256,7 +257,10 @@ def _of_arrays(given: Any) -> Points:
     arrays = []
     for name, part in zip(("lags", "values", "standard errors"), parts, strict=False):
         try:
-            array = np.asarray(part, np.float64)
+            if np.iscomplexobj(part):
+                raise TypeError
+            masked = np.ma.isMaskedArray(part)
+            array = np.ma.filled(np.ma.asarray(part, np.float64), np.nan) if masked else np.asarray(part, np.float64)
         except (TypeError, ValueError):
             raise InputError(f"the {name} of a curve to fit are numbers") from None
         if array.ndim != 1:
@@ -286,6 +290,8 @@ def _of_arrays(given: Any) -> Points:
     if lost := int(np.sum(~known)):
         notes.append(f"{lost} lag{'s' if lost > 1 else ''} without a value or an error bar left out")
     lags, values, stderr = lags[known], values[known], stderr[known]
+    if np.any(values > 0.5):
+        notes.append("values are taken as nats: those above 0.5 hardly count, because information saturates")
     if len(arrays) > 2:
         notes.append("no replicates: lags are taken as independent, intervals come from the bars alone")
         significant = _significant(values, stderr)
@@ -310,14 +316,18 @@ def _of_arrays(given: Any) -> Points:
 
 def _columns(given: Any) -> Sequence[Any]:
     """Lags, values and perhaps errors, from a sequence of these, an array, or a table with columns of these names."""
-    if hasattr(given, "columns") and hasattr(given, "__getitem__"):  # a data frame
-        given = {str(name): given[name] for name in given.columns}
+    if hasattr(given, "columns") and hasattr(given, "__getitem__"):  # a data frame, or a table of Arrow
+        names = getattr(given, "column_names", None) or given.columns
+        given = {str(name): given[name] for name in names}
     if isinstance(given, dict):
         lags = given.get("lags", given.get("lag"))
-        if lags is None or "mi" not in given:
-            raise InputError("a table to fit has the columns lag and mi, and perhaps stderr")
-        return [lags, given["mi"], *([given["stderr"]] if "stderr" in given else [])]
-    if isinstance(given, str | bytes) or not hasattr(given, "__len__") or len(given) not in (2, 3):
+        pairs = (("excess", "excess_stderr"), ("mi", "stderr"))  # a curve as a table has both; laws are of the excess
+        for value, error in pairs:
+            if lags is not None and value in given:
+                return [lags, given[value], *([given[error]] if error in given else [])]
+        raise InputError("a table to fit has the columns lag and mi (or excess), and perhaps stderr (or excess_stderr)")
+    alone = isinstance(given, str | bytes) or not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0
+    if alone or len(given) not in (2, 3):
         raise InputError(
             "fit() takes a curve, as measure() returns it, or (lags, values) or (lags, values, standard errors), not "
             f"{type(given).__name__}"

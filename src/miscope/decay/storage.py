@@ -11,10 +11,10 @@ import numpy as np
 
 from miscope.atomic import atomic_path
 from miscope.decay.laws import law_named
-from miscope.errors import FormatError, InputError
+from miscope.errors import FormatError, InputError, MiscopeError
 
 if TYPE_CHECKING:
-    from miscope.decay.result import DecayFit
+    from miscope.decay.result import DecayFit, LawFit
 
 __all__ = ["from_json", "load", "save", "to_json"]
 
@@ -85,9 +85,6 @@ def load(path: str | Path) -> DecayFit:
 
 def from_json(text: str, name: str = "the text") -> DecayFit:
     """A fit from what `to_json` gave."""
-    from miscope.decay.result import DecayFit, LawFit, Sensitivity
-    from miscope.decay.verdict import Verdict
-
     try:
         body = json.loads(text)
     except ValueError:
@@ -100,40 +97,66 @@ def from_json(text: str, name: str = "the text") -> DecayFit:
             "curve again, or install the miscope that wrote it"
         )
     try:
-        laws = tuple(
-            LawFit(
-                law_named(each["law"]),
-                bool(each["floor"]),
-                tuple(_number(value) for value in each["theta"]),
-                _numbers(each["deviations"]).reshape(-1, len(each["theta"])),
-                _numbers(each["discrepancy_stderr"]),
-                _number(each["degrees"]),
-                _number(each["discrepancy"]),
-                _number(each["log_likelihood"]),
-                _number(each["aicc"]),
-                _number(each["weight"]),
-                str(each["unit"]),
-            )
-            for each in body["laws"]
-        )
-        rows = tuple(
-            Sensitivity(**{key: _restored(value) for key, value in row.items()}) for row in body["sensitivity"]
-        )
-        return DecayFit(
-            Verdict(**{key: _restored(value) for key, value in body["verdict"].items()}),
-            laws,
-            rows,
-            _numbers(body["lags"]),
-            _numbers(body["values"]),
-            _numbers(body["stderr"]),
-            np.asarray(body["significant"], dtype=bool),
-            str(body["unit"]),
-            str(body["label"]),
-            tuple(body["notes"]),
-            body["provenance"],
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _restore(body)
+    except (KeyError, TypeError, ValueError, AttributeError, MiscopeError) as error:
         raise FormatError(f"{name} is a damaged fit of miscope: {type(error).__name__}: {error}") from None
+
+
+def _restore(body: dict[str, Any]) -> DecayFit:
+    from miscope.decay.result import DecayFit, Sensitivity
+    from miscope.decay.verdict import KINDS, Verdict
+
+    verdict = Verdict(**_fields(body["verdict"], ("kind", "reason")))
+    rows = tuple(Sensitivity(**_fields(row, ("kind",))) for row in body["sensitivity"])
+    for kind in (verdict.kind, *(row.kind for row in rows)):
+        _demand(kind in KINDS, f"{kind!r} is no verdict")
+    lags, values, stderr = (_numbers(body[name], 1) for name in ("lags", "values", "stderr"))
+    significant = body["significant"]
+    _demand(isinstance(significant, list) and all(isinstance(each, bool) for each in significant), "significant")
+    _demand(len(lags) == len(values) == len(stderr) == len(significant), "columns of different lengths")
+    _demand(isinstance(body["notes"], list) and isinstance(body["provenance"], dict), "notes or provenance")
+    return DecayFit(
+        verdict,
+        tuple(_law(each) for each in body["laws"]),
+        rows,
+        lags,
+        values,
+        stderr,
+        np.array(significant, dtype=bool),
+        str(body["unit"]),
+        str(body["label"]),
+        tuple(map(str, body["notes"])),
+        body["provenance"],
+    )
+
+
+def _law(given: dict[str, Any]) -> LawFit:
+    from miscope.decay.result import LawFit
+
+    law, floor = law_named(given["law"]), given["floor"]
+    theta, deviations = _numbers(given["theta"], 1), _numbers(given["deviations"], 2)
+    own = _numbers(given["discrepancy_stderr"], 1)
+    n = len(law.parameters) + bool(floor)
+    _demand(isinstance(floor, bool), "floor")
+    _demand(len(theta) == len(own) == n and deviations.shape[1] == n, f"{law.name} has {n} parameters")
+    names = ("degrees", "discrepancy", "log_likelihood", "aicc", "weight")
+    degrees, discrepancy, likelihood, aicc, weight = (_number(given[name]) for name in names)
+    found = tuple(map(float, theta))
+    return LawFit(
+        law, floor, found, deviations, own, degrees, discrepancy, likelihood, aicc, weight, str(given["unit"])
+    )
+
+
+def _fields(given: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a small record: these are text, the others numbers."""
+    for name in texts:
+        _demand(isinstance(given[name], str), name)
+    return {name: value if name in texts or type(value) is int else _number(value) for name, value in given.items()}
+
+
+def _demand(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
 
 
 _SPECIAL = {"Infinity": np.inf, "-Infinity": -np.inf}
@@ -152,14 +175,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restored(value: Any) -> Any:
-    return float("nan") if value is None else _SPECIAL.get(value, value) if isinstance(value, str) else value
-
-
 def _number(value: Any) -> float:
-    return float(_restored(value))
+    if value is None:
+        return float("nan")
+    if isinstance(value, str):
+        return _SPECIAL[value]
+    _demand(isinstance(value, int | float) and not isinstance(value, bool), f"{value!r} is no number")
+    return float(value)
 
 
-def _numbers(values: Any) -> np.ndarray:
-    flat = [_numbers(each) if isinstance(each, list) else _number(each) for each in values]
-    return np.asarray(flat, dtype=np.float64)
+def _numbers(values: Any, n_axes: int) -> np.ndarray:
+    """Nested lists of numbers as an array of so many axes."""
+
+    def plain(each: Any) -> Any:
+        return [plain(one) for one in each] if isinstance(each, list) else _number(each)
+
+    _demand(isinstance(values, list), "a list of numbers is missing")
+    array = np.array(plain(values), dtype=np.float64)
+    _demand(array.ndim == n_axes, f"numbers of {array.ndim} axes")
+    return array

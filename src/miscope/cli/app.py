@@ -12,6 +12,7 @@ import typer
 from miscope._version import __version__
 from miscope.cli.common import INTERRUPTED
 from miscope.cli.demo import demo
+from miscope.cli.fit import compare, fit
 from miscope.cli.measure import measure
 from miscope.cli.plan import plan
 from miscope.cli.sample import CONTEXT, sample
@@ -72,6 +73,8 @@ def _miscope(
 
 
 app.command()(measure)
+app.command()(fit)
+app.command()(compare)
 app.command(context_settings=CONTEXT)(sample)
 app.command()(plan)
 app.add_typer(study, name="study")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
+from miscope.cli.fit import check_fittable, fit_measured
 from miscope.cli.sources import Exact, check_source, draw, exact_of, in_symbols, make_process, read_files
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
+    from miscope.decay import DecayFit
 
 __all__ = ["measure"]
 
@@ -118,6 +120,14 @@ def measure(
             "and widen the bars; ignore: leave both as they are."
         ),
     ] = "correct",
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit",
+            help="Fit laws of decay, and say which the curve follows; --plot then draws the fit, and --json prints "
+            '{"curve": ..., "fit": ...}. To write a fit, or to choose laws: miscope fit curve.json.',
+        ),
+    ] = False,
     bits: Annotated[bool, typer.Option("--bits", help="Report in bits instead of nats.")] = False,
     seed: Annotated[int, typer.Option(help="For nulls that are drawn, and for --process.")] = 0,
     surrogates: Annotated[int, typer.Option(help="How many surrogates to draw for such nulls.")] = 4,
@@ -143,11 +153,15 @@ def measure(
 
       cat songs.txt | miscope measure - --unit token --documents line
 
+      miscope measure book.txt --fit --plot fit.png
+
       miscope measure returns.npy --estimator gaussian
 
       miscope measure --process ising-chain:coupling=0.8 --plot curve.png
     """
     choice(scale, _SCALES, "scale")
+    if fit and scale != _SCALES[0]:
+        raise InputError("--scale is for the figure of a curve, and --fit draws that of a fit: leave one of them out")
     named = files or []
     check_output(output, named, _CURVES)
     check_output(plot, named, _FIGURES)
@@ -165,6 +179,8 @@ def measure(
         if estimator != "gaussian":
             source, quantiles = in_symbols(source, quantiles), None
         data = draw(source, n_documents, length, seed, quiet)
+    if fit:
+        check_fittable(data, lags)
     with progress_bar("counting", "pairs", quiet) as progress:
         from miscope.curve import measure as measure_curve
 
@@ -187,23 +203,31 @@ def measure(
         )
     if bits:
         curve = curve.in_bits()
-    _deliver(curve, exact_of(curve, quiet), output, plot, scale, json, quiet)
+    found = fit_measured(curve) if fit else None
+    _deliver(curve, exact_of(curve, quiet), found, output, plot, scale, json, quiet)
 
 
 def _deliver(
-    curve: MICurve, exact: Exact | None, output: Path | None, plot: Path | None, scale: str, json: bool, quiet: bool
+    curve: MICurve,
+    exact: Exact | None,
+    found: DecayFit | None,
+    output: Path | None,
+    plot: Path | None,
+    scale: str,
+    json: bool,
+    quiet: bool,
 ) -> None:
     """Write what was asked for, then print the result, then say what else there is to say."""
     if output is not None:
         curve.save(output)
     if plot is not None:
-        from miscope.figures import plot as plot_curve
-
-        plot_curve(curve, plot, truth=None if exact is None else exact.process, scale=scale)
+        _draw(curve, exact, found, plot, scale)
     if json:
-        say(_as_json(curve, exact))
+        say(_as_json(curve, exact, found))
     else:
         print_curve(curve, None if exact is None else exact.values)
+        if found is not None:
+            say(f"\n{found}")
     if quiet:
         return
     for warning in curve.warnings:
@@ -213,14 +237,28 @@ def _deliver(
             note(f"wrote {path}")
 
 
-def _as_json(curve: MICurve, exact: Exact | None) -> str:
-    """The curve as its file has it, and beside it the exact values."""
+def _draw(curve: MICurve, exact: Exact | None, found: DecayFit | None, path: Path, scale: str) -> None:
+    """The figure of the fit, or that of the curve where nothing was fitted."""
+    from miscope.figures import plot
+
+    if found is not None:
+        plot(found, path)
+    else:
+        plot(curve, path, truth=None if exact is None else exact.process, scale=scale)
+
+
+def _as_json(curve: MICurve, exact: Exact | None, found: DecayFit | None) -> str:
+    """The curve as its file has it, and beside it the exact values; with a fit, both in one object."""
     from miscope.curve.storage import to_json
 
     text = to_json(curve)
-    if exact is None:
-        return text
-    import json
+    if exact is not None:
+        import json
 
-    values = [None if value != value else value for value in exact.values.tolist()]
-    return json.dumps(json.loads(text) | {"exact": values}, ensure_ascii=False, allow_nan=False)
+        values = [None if value != value else value for value in exact.values.tolist()]
+        text = json.dumps(json.loads(text) | {"exact": values}, ensure_ascii=False, allow_nan=False)
+    if found is None:
+        return text
+    from miscope.decay.storage import to_json as fit_to_json
+
+    return f'{{"curve": {text}, "fit": {fit_to_json(found)}}}'

@@ -70,13 +70,17 @@ def _columns(curve: MICurve) -> dict[str, np.ndarray]:
 
 def load(path: str | Path) -> MICurve:
     """Read a curve, whichever of the two formats it is in."""
-    path = Path(path)
     try:
-        content = path.read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+    return from_bytes(content, str(path))
+
+
+def from_bytes(content: bytes, path: str) -> MICurve:
+    """A curve from what a file holds; `path` names it in errors."""
     try:
-        about = _read_parquet(path) if content[:4] == b"PAR1" else json.loads(content)
+        about = _read_parquet(content) if content[:4] == b"PAR1" else json.loads(content)
     except Exception as error:  # whatever a damaged file makes a parser say
         raise FormatError(f"{path} is not a curve of miscope, or is damaged: {error}") from None
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
@@ -150,9 +154,10 @@ def _write_parquet(curve: MICurve, path: Path) -> None:
         pq.write_table(table, file)
 
 
-def _read_parquet(path: Path) -> dict[str, Any]:
+def _read_parquet(content: bytes) -> dict[str, Any]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    table = pq.read_table(pa.BufferReader(content))
     about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
     return about | {name: table.column(name).to_pylist() for name in table.column_names}

@@ -345,12 +345,13 @@ def _chosen(lags: Floats, wanted: Any) -> NDArray[np.bool_]:
         return np.ones(len(lags), bool)
     if isinstance(wanted, str):
         first, colon, last = wanted.partition(":")
+        text = wanted
         try:
             wanted = (float(first or 1), float(last or np.inf))
         except ValueError:
             colon = ""
         if not colon:
-            raise InputError(f'a range of lags to fit is written as "5:1000", or "5:" for all from 5, not {wanted!r}')
+            raise InputError(f"a range of lags to fit is written as 5:1000, or 5: for all from 5 on, not {text!r}")
     try:
         asked = np.asarray(wanted, np.float64).ravel()
     except (TypeError, ValueError):

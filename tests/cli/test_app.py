@@ -21,17 +21,18 @@ def test_cite(miscope):
     assert outcome.stdout.count("{") == outcome.stdout.count("}")
 
 
-@pytest.mark.parametrize("command", [[], ["measure"], ["sample"], ["plan"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["measure"], ["fit"], ["compare"], ["sample"], ["plan"], ["demo"]])
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_has_an_example(miscope, command, option):
     outcome = miscope(*command, option)
     assert (outcome.status, outcome.stderr) == (0, "")
     assert re.search(r"[Ee]xample:", outcome.stdout)
-    assert re.search(r"miscope (measure|sample|plan|demo) \S", outcome.stdout)
+    assert re.search(r"miscope (measure|fit|compare|sample|plan|demo) \S", outcome.stdout)
 
 
 def test_every_command_is_tested_above():
-    assert [command.callback.__name__ for command in app.registered_commands] == ["measure", "sample", "plan", "demo"]
+    names = [command.callback.__name__ for command in app.registered_commands]
+    assert names == ["measure", "fit", "compare", "sample", "plan", "demo"]
 
 
 def test_no_arguments_show_the_help(miscope):

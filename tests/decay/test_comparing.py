@@ -23,7 +23,7 @@ def made(law, value, moves, own=0.0, degrees=15.0, kind=None):
         False,
         (np.log(0.05), inner),
         deviations,
-        np.array([0.0, own]),
+        np.array([[0.0, own]]),
         degrees,
         0.01,
         0.0,

@@ -74,7 +74,7 @@ def test_values_of_any_size(scale):
     [
         lambda body: body["laws"][0].update(theta=[1.0]),
         lambda body: body["laws"][0].update(floor=True),
-        lambda body: body["laws"][0].update(discrepancy_stderr=[1.0]),
+        lambda body: body["laws"][0].update(own_deviations=[[1.0]]),
         lambda body: body["laws"][0].update(deviations=[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
         lambda body: body.update(lags=[1.0]),
         lambda body: body.update(significant=["no"] * 6),
@@ -102,3 +102,12 @@ def test_fits_on_disk_that_do_not_hang_together(damage):
     damage(body)
     with pytest.raises(FormatError, match="a damaged fit of miscope"):
         from_json(json.dumps(body))
+
+
+def test_what_has_no_effect_has_no_interval():
+    """A second part of almost no amplitude: nothing is known of its exponent, least of all without any error."""
+    found = ms.fit(([1, 2, 4, 8, 16], [0.5, 0.3, 0.1, 0.01, 0.0], [0.01] * 5))["exponential + power law"]
+    amplitude, exponent = found["power_amplitude"], found["exponent"]
+    assert amplitude.value < 1e-4
+    assert math.isnan(exponent.low) or exponent.high - exponent.low > 1
+    assert np.all(np.isfinite(found.band([1, 4, 16])))

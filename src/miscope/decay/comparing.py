@@ -111,7 +111,8 @@ def compare(
     error = np.sqrt(variance)
     t = float(special.stdtrit(degrees, 0.5 + level / 2))
     p = 2 * float(special.stdtr(degrees, -abs(a - b) / error)) if error > 0 else float(a == b)
-    ratio = np.exp(np.array([a - b, a - b - t * error, a - b + t * error]))
+    with np.errstate(over="ignore"):  # an exponent near 0 has no upper end
+        ratio = np.exp(np.array([a - b, a - b - t * error, a - b + t * error]))
     return Comparison(
         name, float(ratio[0]), float(ratio[1]), float(ratio[2]), level, p, float(np.exp(a)), float(np.exp(b))
     )
@@ -143,4 +144,7 @@ def _logarithm(fitted: LawFit, name: str) -> tuple[float, np.ndarray, float, flo
         if value <= 0:
             raise InputError(f"one {name} is {value:.3g}: there is no ratio")
         value, scale = float(np.log(value)), 1 / value
-    return value, scale * fitted.deviations[:, k], scale * float(fitted.discrepancy_stderr[k]), fitted.degrees
+    own = float(np.sqrt(np.sum(fitted.own_deviations[:, k] ** 2)))
+    if np.isnan(own):
+        raise InputError(f"the curve does not tell the {name.replace('_', ' ')} of one of the laws: nothing to compare")
+    return value, scale * fitted.deviations[:, k], scale * own, fitted.degrees

@@ -191,7 +191,7 @@ def _law_fit(found: Solution, errors: Errors, weight: float, unit: str) -> LawFi
         found.floor,
         found.theta,
         errors.deviations,
-        errors.discrepancy,
+        errors.own,
         errors.degrees,
         found.discrepancy,
         found.log_likelihood,

@@ -24,6 +24,7 @@ _ROUNDS = 3
 # one document show too little of how the shape of a curve scatters that falls slowly.
 _WEIGHTS_ESTIMATED = 1.1
 _LONG_MEMORY = 2.0
+_NO_EFFECT = 1e-7  # of the largest effect of a parameter
 _MOSTLY_SHARED = 0.3  # of the bars, from which on the latter applies
 
 
@@ -161,31 +162,31 @@ class Errors:
     deviations
         Shape (n, n_parameters), whose products sum to their covariance: from the jackknife's replicates, each fitted
         anew, or from the bars where there are none; and what memory longer than the blocks does.
-    discrepancy
-        Shape (n_parameters,): standard errors owed to the law's own error and to saturation.
+    own
+        Shape (n, n_parameters), likewise: what the law's own error and saturation add; nan for a parameter that has no
+        effect on the fitted law, of which nothing is known.
     degrees
         For Student's t.
     """
 
     deviations: Floats
-    discrepancy: Floats
+    own: Floats
     degrees: float
-
-    @property
-    def stderr(self) -> Floats:
-        """Standard errors, shape (n_parameters,)."""
-        return np.asarray(np.sqrt(np.sum(self.deviations**2, axis=0) + self.discrepancy**2))
 
 
 def errors_of(found: Solution) -> Errors:
     """How sure the parameters are."""
     metric, points, theta = found.metric, found.metric.points, np.array(found.theta)
-    gain = _gain(found)
+    jacobian = _jacobian(found)
+    gain = np.asarray(np.linalg.pinv(jacobian, rcond=1e-8))
+    sizes = np.linalg.norm(jacobian, axis=0)
+    unknown = sizes < _NO_EFFECT * sizes.max()
     if points.replicates is None:
-        return Errors(gain.T, np.zeros(len(theta)), np.inf)
+        return Errors(gain.T, np.where(unknown, np.nan, 0.0)[None], np.inf)
     model = found.discrepancy**2 * metric.own + metric.saturation + metric.flattening
     white = metric.whiten(metric.whiten(model, found.k).T, found.k)
-    discrepancy = np.sqrt(np.maximum(np.einsum("pi,ij,pj->p", gain, white, gain), 0.0))
+    spreads, axes = np.linalg.eigh(gain @ white @ gain.T)
+    own = np.where(unknown, np.nan, np.sqrt(np.maximum(spreads, 0.0))[:, None] * axes.T)
 
     def again(values: Floats) -> Theta:
         return _least_squares(metric, found.law, found.floor, values, found.theta, found.k)
@@ -199,11 +200,11 @@ def errors_of(found: Solution) -> Errors:
     wider = _WEIGHTS_ESTIMATED
     if len(points.shared) and np.median(points.shared[0] / points.stderr) > _MOSTLY_SHARED:
         wider = _LONG_MEMORY
-    return Errors(wider * np.vstack([deviations, *moved]), wider * discrepancy, float(np.max(parts.degrees)))
+    return Errors(wider * np.vstack([deviations, *moved]), wider * own, float(np.max(parts.degrees)))
 
 
-def _gain(found: Solution) -> Floats:
-    """How parameters answer to whitened values, shape (n_parameters, n_lags): the pseudo-inverse of the Jacobian."""
+def _jacobian(found: Solution) -> Floats:
+    """How whitened values answer to parameters, shape (n_lags, n_parameters)."""
     theta, points = np.array(found.theta), found.metric.points
     steps = 1e-5 * np.maximum(np.abs(theta), 1e-3)
 
@@ -211,5 +212,4 @@ def _gain(found: Solution) -> Floats:
         return _expected(points, found.law, found.floor, tuple(where))
 
     columns = [(at(theta + step) - at(theta - step)) / (2 * step.sum()) for step in np.diag(steps)]
-    jacobian = found.metric.whiten(np.stack(columns, axis=1), found.k)
-    return np.asarray(np.linalg.pinv(jacobian, rcond=1e-8))
+    return found.metric.whiten(np.stack(columns, axis=1), found.k)

@@ -204,7 +204,7 @@ def _of_curve(curve: MICurve) -> Points:
         if lost:
             notes.append(f"{lost} lag{'s' if lost > 1 else ''} without an error bar left out")
         known = barred
-    nats = 0.0 if curve.quantity == "correlation" else float(np.log(2)) if curve.unit == "bits" else 1.0
+    nats = float(np.log(2)) if curve.unit == "bits" else float(curve.quantity == "mutual_information")
     lags = curve.lags[known].astype(np.float64)
     significant = curve.significant()[known]
     if not np.all(barred[known]):

@@ -60,8 +60,9 @@ class LawFit:
         The parameters as they are looked for (see `Parameter.inside`).
     deviations
         Shape (n, n_parameters): their products sum to the covariance of `theta`.
-    discrepancy_stderr
-        Shape (n_parameters,): what the law's own error adds to the standard errors of `theta`.
+    own_deviations
+        Shape (m, n_parameters), likewise: what the law's own error and saturation add; nan where nothing is known of a
+        parameter, because it has no effect on the fitted law.
     degrees
         For Student's t.
     discrepancy
@@ -78,7 +79,7 @@ class LawFit:
     floor: bool
     theta: tuple[float, ...]
     deviations: Floats
-    discrepancy_stderr: Floats
+    own_deviations: Floats
     degrees: float
     discrepancy: float
     log_likelihood: float
@@ -98,7 +99,7 @@ class LawFit:
     @property
     def stderr(self) -> Floats:
         """Standard errors of `theta`, shape (n_parameters,)."""
-        return np.asarray(np.sqrt(np.sum(self.deviations**2, axis=0) + self.discrepancy_stderr**2))
+        return np.asarray(np.sqrt(np.sum(self.deviations**2, axis=0) + np.sum(self.own_deviations**2, axis=0)))
 
     @property
     def parameters(self) -> dict[str, Estimate]:
@@ -129,7 +130,7 @@ class LawFit:
         """
         at, theta = np.asarray(lags, np.float64), np.array(self.theta)
         least, most = (np.array(ends) for ends in zip(*(each.bounds for each in self._described), strict=True))
-        moves = np.vstack([self.deviations, np.diag(self.discrepancy_stderr)])
+        moves = np.nan_to_num(np.vstack([self.deviations, self.own_deviations]))  # nan: no effect on the law
         centre = self._at(at, theta)
         shifts = np.array([self._at(at, np.clip(theta + move, least, most)) - centre for move in moves])
         t = float(special.stdtrit(min(max(self.degrees, 1.0), 1e9), 0.5 + level / 2))

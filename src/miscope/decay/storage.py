@@ -39,7 +39,7 @@ def to_json(fit: DecayFit) -> str:
                 "floor": each.floor,
                 "theta": list(each.theta),
                 "deviations": each.deviations.tolist(),
-                "discrepancy_stderr": each.discrepancy_stderr.tolist(),
+                "own_deviations": each.own_deviations.tolist(),
                 "degrees": each.degrees,
                 "unit": each.unit,
             }
@@ -134,11 +134,11 @@ def _law(given: dict[str, Any]) -> LawFit:
     from miscope.decay.result import LawFit
 
     law, floor = law_named(given["law"]), given["floor"]
-    theta, deviations = _numbers(given["theta"], 1), _numbers(given["deviations"], 2)
-    own = _numbers(given["discrepancy_stderr"], 1)
-    n = len(law.parameters) + bool(floor)
     _demand(isinstance(floor, bool), "floor")
-    _demand(len(theta) == len(own) == n and deviations.shape[1] == n, f"{law.name} has {n} parameters")
+    n = len(law.parameters) + floor
+    theta = _numbers(given["theta"], 1)
+    deviations, own = (_numbers(given[name], 2, n) for name in ("deviations", "own_deviations"))
+    _demand(len(theta) == deviations.shape[1] == own.shape[1] == n, f"{law.name} has {n} parameters")
     names = ("degrees", "discrepancy", "log_likelihood", "aicc", "weight")
     degrees, discrepancy, likelihood, aicc, weight = (_number(given[name]) for name in names)
     found = tuple(map(float, theta))
@@ -184,13 +184,15 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _numbers(values: Any, n_axes: int) -> np.ndarray:
-    """Nested lists of numbers as an array of so many axes."""
+def _numbers(values: Any, n_axes: int, width: int = 0) -> np.ndarray:
+    """Nested lists of numbers as an array of so many axes; no rows at all are of this width."""
 
     def plain(each: Any) -> Any:
         return [plain(one) for one in each] if isinstance(each, list) else _number(each)
 
     _demand(isinstance(values, list), "a list of numbers is missing")
     array = np.array(plain(values), dtype=np.float64)
+    if not values and n_axes == 2:
+        array = array.reshape(0, width)
     _demand(array.ndim == n_axes, f"numbers of {array.ndim} axes")
     return array

@@ -2,6 +2,7 @@
 
 from miscope.figures.calibration import plot_coverage, plot_false_alarms, plot_single
 from miscope.figures.curves import Truth, check_scale, exact_values, plot
+from miscope.figures.decay import plot_fit
 from miscope.figures.style import FORMATS, save_figure
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "plot",
     "plot_coverage",
     "plot_false_alarms",
+    "plot_fit",
     "plot_single",
     "save_figure",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miscope.curve import MICurve
 from miscope.errors import InputError, choice
@@ -16,7 +18,9 @@ from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_fig
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Truth", "check_scale", "exact_values", "plot"]
+    from miscope.decay.result import DecayFit
+
+__all__ = ["Truth", "check_scale", "exact_values", "lower_end", "null_words", "plot", "short_label"]
 
 _SCALES = {
     "log-log": ("log", "log"),
@@ -47,8 +51,9 @@ class Truth(Protocol):
         ...
 
 
+@overload
 def plot(
-    curves: MICurve | Iterable[MICurve],
+    result: MICurve | Iterable[MICurve],
     path: str | Path | None = None,
     *,
     ax: Axes | None = None,
@@ -57,23 +62,50 @@ def plot(
     subtract_null: bool = True,
     level: float = 0.95,
     title: str | None = None,
-    size: tuple[float, float] = (5.2, 3.6),
-) -> Axes:
-    """Draw one curve or several, with intervals, floor, and insignificant lags shown as such.
+    size: tuple[float, float] | None = None,
+) -> Axes: ...
+
+
+@overload
+def plot(
+    result: DecayFit,
+    path: str | Path | None = None,
+    *,
+    level: float = 0.95,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+) -> NDArray[Any]: ...
+
+
+def plot(
+    result: MICurve | Iterable[MICurve] | DecayFit,
+    path: str | Path | None = None,
+    *,
+    ax: Axes | None = None,
+    truth: Truth | Sequence[Truth | None] | None = None,
+    scale: str = "log-log",
+    subtract_null: bool = True,
+    level: float = 0.95,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+) -> Axes | NDArray[Any]:
+    """Draw one curve or several, with intervals, floor, and insignificant lags shown as such; or a fit.
 
     Filled markers are lags significantly above the null (false discovery rate 5 %), hollow ones are not; a hollow
     triangle on the lower edge is a value at or below zero, which a logarithmic axis cannot show. Vertical lines are the
     confidence intervals. A dashed line in a curve's colour is its floor: what the null gives, already taken away. A
     curve of ``estimator="bracket"`` is a band from its lower to its upper bound, in a paler one with their intervals.
 
+    A fit is drawn by `miscope.figures.plot_fit`: the curve and its laws, log-log beside lin-log, and residuals below.
+
     Parameters
     ----------
-    curves
-        One `MICurve` or several of the same quantity and unit.
+    result
+        One `MICurve`, or several of the same quantity and unit, or one `DecayFit`.
     path
         File to write as well: ``.png``, ``.svg`` or ``.pdf``.
     ax
-        Axes to draw into; default: a new figure.
+        Axes to draw into; default: a new figure. This and the next three are for curves only.
     truth
         What the curves should be, drawn as a thin dark line: a process, or what else has ``mutual_information(lags)``
         in nats and a ``label``; a list has one for each curve, None for those without. It is always the whole mutual
@@ -89,17 +121,19 @@ def plot(
     title
         Title, if wanted.
     size
-        Width and height of a new figure, in inches.
+        Width and height of a new figure, in inches; default: (5.2, 3.6), for a fit (8.4, 4.6).
 
     Returns
     -------
-    matplotlib.axes.Axes
+    matplotlib.axes.Axes or numpy.ndarray
+        Of a fit all its axes, shape (2, 2): the curve above, residuals below, log-log on the left, lin-log on the
+        right; (1, 2) where there are no error bars.
 
     Raises
     ------
     InputError
-        For an unknown scale or file type, no curves, curves of different quantities or units, or a truth that does not
-        fit them or knows no answer at their lags.
+        For an unknown scale or file type, no curves, curves of different quantities or units, a truth that does not
+        fit them or knows no answer at their lags, several fits, or a fit with what is for curves only.
 
     Examples
     --------
@@ -112,14 +146,19 @@ def plot(
     >>> axes = ms.plot(ms.measure(process.sample(64, 1000), label="a sample"), truth=process)
     >>> [text.get_text() for text in axes.get_legend().get_texts()]
     ['a sample', 'exact: PowerLawBinary amplitude 0.1, exponent 0.4']
+    >>> ms.plot(ms.fit(ms.measure(process.sample(64, 1000)))).shape
+    (2, 2)
     """
-    drawn = _check(curves, path)
+    if _is_fit(result):
+        given = {"ax": ax is None, "truth": truth is None, "scale": scale == "log-log", "subtract_null": subtract_null}
+        return _plot_fit(result, [name for name, default in given.items() if not default], path, level, title, size)
+    drawn = _check(result, path)
     exact = _exact_lines(truth, drawn)
     x_scale, y_scale = _SCALES[check_scale(scale)]
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
-        axes = new_figure(size).add_subplot() if ax is None else ax
+        axes = new_figure(size or (5.2, 3.6)).add_subplot() if ax is None else ax
         axes.set_xscale(x_scale)
         axes.set_yscale(y_scale)
         bottom = _bottom(drawn, subtract_null) if y_scale == "log" else -np.inf
@@ -141,6 +180,24 @@ def plot(
             figure = figure.figure
         save_figure(figure, path)
     return axes
+
+
+def _is_fit(given: Any) -> TypeGuard[DecayFit]:
+    # By hand, because fitting takes long to import, and whoever has a fit has done so.
+    decay = sys.modules.get("miscope.decay.result")
+    return decay is not None and isinstance(given, decay.DecayFit)
+
+
+def _plot_fit(
+    fit: DecayFit, refused: Sequence[str], path: Any, level: float, title: str | None, size: Any
+) -> NDArray[Any]:
+    from miscope.figures.decay import plot_fit
+
+    if refused:
+        raise InputError(
+            f"{', '.join(refused)}: for curves only; a fit is drawn log-log and lin-log, in its own figure"
+        )
+    return plot_fit(fit, path, level=level, title=title, **({"size": size} if size else {}))
 
 
 def exact_values(truth: Truth, curve: MICurve, lags: Any) -> np.ndarray:
@@ -231,16 +288,20 @@ def _exact_line(truth: Any, curves: Sequence[MICurve]) -> _Line:
     measured = np.unique(np.concatenate([curve.lags for curve in curves]))
     between = np.geomspace(measured[0], measured[-1], _N_EXACT).round().astype(np.int64)
     lags = np.unique(np.concatenate([measured, between]))
-    return _Line(_short(f"exact: {truth.label}"), lags, exact_values(truth, curves[0], lags))
+    return _Line(short_label(f"exact: {truth.label}"), lags, exact_values(truth, curves[0], lags))
 
 
 def _check(given: Any, path: str | Path | None) -> list[MICurve]:
     curves = list(given) if isinstance(given, Iterable) else [given]
     if not curves:
         raise InputError("nothing to plot: give at least one curve")
+    if any(_is_fit(one) for one in curves):
+        raise InputError("fits are drawn one by one: plot(fit); their curves go into one figure")
     wrong = [curve for curve in curves if not isinstance(curve, MICurve)]
     if wrong:
-        raise InputError(f"plot() draws curves, as measure() returns them, not {type(wrong[0]).__name__}")
+        raise InputError(
+            f"plot() draws curves, as measure() returns them, or a fit, as fit() does, not {type(wrong[0]).__name__}"
+        )
     if len({(curve.quantity, curve.unit) for curve in curves}) > 1:
         raise InputError("curves of different quantities or units do not go into one plot; see MICurve.in_bits()")
     if path is not None:
@@ -263,11 +324,19 @@ def _bottom(curves: Sequence[MICurve], subtract_null: bool) -> float:
     """Lower end of a logarithmic axis: a little below the smallest value worth seeing, five decades at most."""
     seen = [_seen(curve, subtract_null) for curve in curves]
     values = np.concatenate([each for each, _ in seen])
-    sure = np.concatenate([each for _, each in seen]) & (values > 0)
-    positive = values[values > 0]
+    return lower_end(values, np.concatenate([each for _, each in seen]))
+
+
+def lower_end(values: np.ndarray, significant: np.ndarray) -> float:
+    """Where a logarithmic axis of these values begins.
+
+    >>> lower_end(np.array([0.5, 0.01, 1e-5, -0.1]), np.array([True, True, False, False]))
+    0.001
+    """
+    positive, sure = values[values > 0], values[significant & (values > 0)]
     if positive.size == 0:
         return 1e-6
-    floor = values[sure].min() / 10 if sure.any() else positive.min() / 2
+    floor = sure.min() / 10 if sure.size else positive.min() / 2
     return float(max(min(floor, positive.max() / 10), positive.min() / 2, positive.max() / 1e6))
 
 
@@ -284,7 +353,7 @@ def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: f
     axes.vlines(curve.lags[barred], low[barred], high[barred], color=colour, linewidth=1.0, alpha=0.6, zorder=2)
     sure = curve.significant() if curve.n_blocks else np.ones(len(curve), dtype=bool)
     style = {"linestyle": "none", "markersize": 4, "markeredgewidth": 0.9, "color": colour, "zorder": 3}
-    name = _short(curve.label) or None
+    name = short_label(curve.label) or None
     axes.plot(
         curve.lags[shown & sure], values[shown & sure], marker, label=name, gid="curve" if name else None, **style
     )
@@ -300,7 +369,7 @@ def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: f
 def _draw_bracket(axes: Any, curve: MICurve, k: int, level: float, bottom: float) -> None:
     """A band from the lower to the upper bound, inside a paler one that adds their intervals."""
     colour = COLOURS[k % len(COLOURS)]
-    name = _short(curve.label) or "bounds"
+    name = short_label(curve.label) or "bounds"
     low, high = curve.bracket(level)
     for lower, upper, alpha in ((low, high, 0.15), (curve.excess, curve.mi, 0.35)):
         inner = {"label": name, "gid": "curve"} if upper is curve.mi else {}
@@ -328,7 +397,7 @@ def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str
     first = curves[0]
     unit = f" ({first.unit})" if first.unit else ""
     nulls = {curve.null_name for curve in curves if curve.estimator != "bracket"}
-    above = f" above {_null_words(nulls)}" if subtract_null and nulls - {"none"} else ""
+    above = f" above {null_words(nulls)}" if subtract_null and nulls - {"none"} else ""
     axes.set_xlabel("lag (symbols)")
     axes.set_ylabel(textwrap.fill(f"{_NAMES[first.quantity]}{above}{unit}", 45))
     if len({int(lag) for curve in curves for lag in curve.lags}) == 1:
@@ -345,12 +414,13 @@ def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str
         axes.legend(handles, labels, framealpha=0.85, edgecolor="none", loc="best")
 
 
-def _null_words(names: set[str]) -> str:
+def null_words(names: set[str]) -> str:
+    """What a curve stands above, for its axis."""
     words = {"global": "chance", "document": "chance and composition", "rotate": "rotated pairs"}
     return words.get(min(names), min(names)) if len(names) == 1 else "each one's null"
 
 
-def _short(label: str) -> str:
+def short_label(label: str) -> str:
     """A label that fits a legend, and that matplotlib does not set as a formula."""
     lines = textwrap.wrap(label, _LABEL_WIDTH, max_lines=_LABEL_LINES, placeholder=" …")
     return "\n".join(lines).replace("$", r"\$")

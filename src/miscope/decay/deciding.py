@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from miscope.curve import MICurve
-from miscope.decay.fitting import Errors, Solution, errors_of, solve
+from miscope.decay.fitting import Errors, Solution, errors_of, readable, solve
 from miscope.decay.laws import LAWS, Constant, Law, law_named
 from miscope.decay.metric import Metric
 from miscope.decay.points import LEAST_POINTS, Points, points_of
@@ -127,8 +127,8 @@ class _Window:
         metric = Metric(self.points)
         self.solutions: list[Solution] = []
         for law in self.laws:
-            # A law with more parameters than there are lags has nothing to be fitted to.
-            able = [floor for floor in self.floors if len(law.parameters) + floor <= len(self.points.lags)]
+            # AICc takes two lags more than parameters; a law that has fewer could not be ranked.
+            able = [floor for floor in self.floors if len(law.parameters) + floor + 2 <= len(self.points.lags)]
             tried = [solve(metric, law, floor) for floor in able]
             if tried:
                 self.solutions.append(min(tried, key=lambda one: one.criterion))
@@ -164,7 +164,7 @@ class _Window:
 
     def row(self) -> Sensitivity:
         """For the table of ranges."""
-        found = {one.law.name: one for one in self.solutions}
+        found = {one.law.name: readable(one) for one in self.solutions}
         length = np.exp(found["exponential"].theta[1]) if "exponential" in found else np.nan
         exponent = found["power law"].theta[1] if "power law" in found else np.nan
         evidence = self.evidence.exponential - self.evidence.power_law
@@ -176,16 +176,17 @@ class _Window:
         order = sorted(self.solutions, key=lambda one: one.criterion)
         if not order:
             return ()
-        behind = np.array([one.criterion for one in order]) - order[0].criterion
+        criteria = [one.criterion for one in order]
+        behind = np.array(criteria) - criteria[0]
         weights = np.exp(-0.5 * np.nan_to_num(behind, nan=np.inf))
         weights /= weights.sum() if weights.sum() > 0 else 1.0
         return tuple(
-            _law_fit(one, errors_of(one), float(weight), self.points.unit)
-            for one, weight in zip(order, weights, strict=True)
+            _law_fit(one, errors_of(one), float(weight), self.points.unit, criterion)
+            for one, weight, criterion in zip(map(readable, order), weights, criteria, strict=True)
         )
 
 
-def _law_fit(found: Solution, errors: Errors, weight: float, unit: str) -> LawFit:
+def _law_fit(found: Solution, errors: Errors, weight: float, unit: str, criterion: float) -> LawFit:
     return LawFit(
         found.law,
         found.floor,
@@ -195,7 +196,7 @@ def _law_fit(found: Solution, errors: Errors, weight: float, unit: str) -> LawFi
         errors.degrees,
         found.discrepancy,
         found.log_likelihood,
-        found.criterion,
+        criterion,
         weight,
         unit,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lmfit
 import numpy as np
@@ -13,13 +13,16 @@ from miscope.decay.metric import DISCREPANCIES, Metric
 from miscope.decay.points import Points
 from miscope.estimation.jackknife import jackknife
 
-__all__ = ["Errors", "Solution", "errors_of", "solve"]
+__all__ = ["Errors", "Solution", "errors_of", "readable", "solve"]
 
 Floats = NDArray[np.float64]
 Theta = tuple[float, ...]
 
+_FAR = 1e100
 _FIRST = 4  # of the discrepancies, where the search begins
 _ROUNDS = 3
+_HOLDS = 0.25  # own error up to which a law describes a curve,
+_ABOUT_AS_WELL = 8.0  # if a larger one makes it no likelier than by this much, in nats
 # Calibrated (docs/calibration.md): weights are made from the same replicates that are fitted with them; and blocks of
 # one document show too little of how the shape of a curve scatters that falls slowly.
 _WEIGHTS_ESTIMATED = 1.1
@@ -44,6 +47,8 @@ class Solution:
         Which of `DISCREPANCIES` is the likeliest.
     log_likelihood
         In nats.
+    holds
+        Whether the law describes the values, with an error of its own of 25 % at most, about as well.
     """
 
     metric: Metric
@@ -52,6 +57,7 @@ class Solution:
     theta: Theta
     k: int
     log_likelihood: float
+    holds: bool
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -89,6 +95,17 @@ def solve(metric: Metric, law: Law, floor: bool) -> Solution:
     return found
 
 
+def readable(found: Solution) -> Solution:
+    """A law as it is shown: where it does not hold, the straight line through the logarithms.
+
+    With a large error of its own a law is nearly free, and at its likeliest it may pass far from all values. That is
+    its best case, which evidence takes; its parameters would mean nothing.
+    """
+    if found.holds:
+        return found
+    return replace(found, floor=False, theta=_start(found.metric, found.law, False))
+
+
 def _search(metric: Metric, law: Law, floor: bool, theta: Theta, k: int) -> Solution:
     """Parameters for a discrepancy, a discrepancy for the parameters, until they agree."""
     best: Solution | None = None
@@ -96,7 +113,9 @@ def _search(metric: Metric, law: Law, floor: bool, theta: Theta, k: int) -> Solu
         theta = _least_squares(metric, law, floor, metric.points.values, theta, k)
         residuals = metric.points.values - _expected(metric.points, law, floor, theta)
         likelihoods = metric.log_likelihoods(residuals)
-        found = Solution(metric, law, floor, theta, int(np.argmax(likelihoods)), float(likelihoods.max()))
+        most = float(likelihoods.max())
+        holds = bool(most - likelihoods[DISCREPANCIES <= _HOLDS].max() < _ABOUT_AS_WELL)
+        found = Solution(metric, law, floor, theta, int(np.argmax(likelihoods)), most, holds)
         if best is None or found.log_likelihood > best.log_likelihood:
             best = found
         if found.k == k:
@@ -139,7 +158,10 @@ def _least_squares(metric: Metric, law: Law, floor: bool, values: Floats, theta:
 
     def residuals(now: lmfit.Parameters) -> Floats:
         at = tuple(now[name].value * scale for name, scale in zip(names, scales, strict=True))
-        return metric.whiten(values - _expected(metric.points, law, floor, at), k)
+        # Where the search strays so far that numbers overflow, it is far from the values.
+        with np.errstate(over="ignore", invalid="ignore"):
+            white = metric.whiten(values - _expected(metric.points, law, floor, at), k)
+        return np.nan_to_num(white, nan=_FAR, posinf=_FAR, neginf=-_FAR)
 
     found = lmfit.Minimizer(residuals, searched, calc_covar=False).leastsq(max_nfev=400)
     return tuple(float(found.params[name].value) * scale for name, scale in zip(names, scales, strict=True))
@@ -175,8 +197,10 @@ class Errors:
 
 
 def errors_of(found: Solution) -> Errors:
-    """How sure the parameters are."""
+    """How sure the parameters are; nan for a law that does not hold (see `readable`)."""
     metric, points, theta = found.metric, found.metric.points, np.array(found.theta)
+    if not found.holds:
+        return Errors(np.zeros((0, len(theta))), np.full((1, len(theta)), np.nan), np.inf)
     jacobian = _jacobian(found)
     gain = np.asarray(np.linalg.pinv(jacobian, rcond=1e-8))
     sizes = np.linalg.norm(jacobian, axis=0)

@@ -120,7 +120,7 @@ def _parameters(rows: Sequence[Row]) -> str:
 
 def _right(rows: Sequence[Row]) -> list[Row]:
     """Curves whose verdict names the law: those whose parameter a user would read."""
-    return [row for row in rows if row["verdict"] == row["truth"] and row["value"] is not None]
+    return [row for row in rows if row["verdict"] == row["truth"] and row["low"] is not None]
 
 
 def held(row: Row) -> bool:

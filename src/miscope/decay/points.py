@@ -373,8 +373,7 @@ def shrunk_correlation(deviations: Floats) -> Floats:
 
     The intensity is that of Schäfer and Strimmer, Stat. Appl. Genet. Mol. Biol. 4 (2005) 32:
     ``sum var(r_ij) / sum r_ij^2`` over pairs of different lags, but no less than 0.7: the same replicates make the
-    weights and are fitted with them, and weights that follow their noise make intervals too short (of an exponent,
-    75-85 % coverage at 0.1 where 95 % are meant).
+    weights and are fitted with them, and weights that follow their noise make intervals too short.
 
     Parameters
     ----------

@@ -193,11 +193,15 @@ class TestCompare:
 
     def test_options_reach_the_library(self, files, miscope, fits):
         fits["short"].save("short-fit.json")
-        options = ("--parameter", "exponent", "--paired", "--level", "0.5")
-        found = ms.compare(fits["short"], fits["long"], "exponent", paired=True, level=0.5)
+        options = ("--parameter", "correlation_length", "--paired", "--level", "0.5")
+        found = ms.compare(fits["short"], fits["long"], "correlation_length", paired=True, level=0.5)
         assert miscope("compare", "short-fit.json", "long-fit.json", *options).stdout == f"{found}\n"
         printed = json.loads(miscope("compare", "short-fit.json", "long-fit.json", *options, "--json").stdout)
         assert printed == vars(found) | {"different": found.different}
+
+    def test_a_law_that_does_not_hold_is_not_compared(self, files, refused):
+        words = ["one of the curves is no power law"]
+        refused("compare", "short.json", "long.json", "--parameter", "exponent", words=words)
 
     def test_standard_input_may_be_a_curve_or_a_fit(self, files, miscope, fits):
         expected = f"{ms.compare(fits['short'], fits['long'])}\n"

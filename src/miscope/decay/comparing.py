@@ -134,6 +134,9 @@ def _chosen(first: DecayFit, second: DecayFit, parameter: str) -> str:
 def _logarithm(fitted: LawFit, name: str) -> tuple[float, np.ndarray, float, float]:
     """The logarithm of a parameter, its deviations, the law's own error of it, and degrees of freedom."""
     k = [each.name for each in fitted.law.parameters].index(name)
+    own = float(np.sqrt(np.sum(fitted.own_deviations[:, k] ** 2)))
+    if np.isnan(own):
+        raise InputError(f"one of the curves is no {fitted.name}: its {name.replace('_', ' ')} is nothing to compare")
     if not np.isfinite(fitted.degrees):
         raise InputError(
             "a comparison takes curves with replicates, as measure() gives them; the bars alone do not say how values "
@@ -144,7 +147,4 @@ def _logarithm(fitted: LawFit, name: str) -> tuple[float, np.ndarray, float, flo
         if value <= 0:
             raise InputError(f"one {name} is {value:.3g}: there is no ratio")
         value, scale = float(np.log(value)), 1 / value
-    own = float(np.sqrt(np.sum(fitted.own_deviations[:, k] ** 2)))
-    if np.isnan(own):
-        raise InputError(f"the curve does not tell the {name.replace('_', ' ')} of one of the laws: nothing to compare")
     return value, scale * fitted.deviations[:, k], scale * own, fitted.degrees

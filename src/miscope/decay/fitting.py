@@ -103,7 +103,7 @@ def readable(found: Solution) -> Solution:
     """
     if found.holds:
         return found
-    return replace(found, floor=False, theta=_start(found.metric, found.law, False))
+    return replace(found, theta=_start(found.metric, found.law, found.floor))
 
 
 def _search(metric: Metric, law: Law, floor: bool, theta: Theta, k: int) -> Solution:

@@ -31,7 +31,7 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
 
     Generalised least squares in the linear domain, negative values included, with the shrunk covariance of the curve's
     replicates; intervals by fitting every replicate again. A law's own error (wiggles, oscillations, what saturation
-    leaves) is part of the likelihood. Laws are ranked by AICc. METHODS: the verdict speaks of the tail; lags are left
+    leaves) is part of the likelihood. Laws are ranked by AICc. The verdict speaks of the tail: lags are left
     out from the left until one simple law holds from there on, as long as 1.5 decades of significant lags are left.
 
     Parameters

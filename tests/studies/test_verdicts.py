@@ -1,13 +1,14 @@
 """The calibration of the verdict: rows against direct fits, tables against counts by hand."""
 
 import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
 import miscope as ms
 from miscope.cli.study import _verdict_summary
-from miscope.processes import IsingChain, PowerLawBinary
+from miscope.processes import IsingChain
 from miscope.studies import Calibration, calibrate
 from miscope.studies.page import tables
 from miscope.studies.verdict_tables import confusion, held, peer_wrong, wrong
@@ -95,16 +96,39 @@ def test_tables_count():
     assert _verdict_summary(rows) == "verdict          5 curves; wrong 20.0 %, undecided 25 % of 4 over 1.5 decades"
 
 
-def test_the_peer_drops_what_is_not_positive(monkeypatch):
-    """Without automutualinformation there is no choice; with it, a clean exponential is one."""
-    curve = ms.measure(IsingChain(1.5).sample(64, 2048), "1:64")
-    if peer_choice(curve) is not None:
-        assert peer_choice(curve) == "exponential"
-        assert (
-            peer_choice(ms.measure(PowerLawBinary(0.1, 0.5).sample(64, 2048), [1, 2, 3])) == "too few values above zero"
-        )
+def test_the_peer_is_asked_as_its_users_ask(monkeypatch):
+    """A stand-in for automutualinformation: values at or below zero are dropped, and the smallest AICc is chosen."""
+    curve = ms.measure(IsingChain(1.5).sample(64, 2048), "1:512")
+    assert np.any(curve.excess <= 0)
+    asked = []
+
+    def fit_model(lags, values, decay_function):
+        asked.append((lags.tolist(), values.tolist(), decay_function))
+        return SimpleNamespace(params=[1, 2, 3]), decay_function
+
+    scores = {"exponential": np.nan, "powerlaw": -3.0, "pow_exp": -5.0}
+    fakes = {
+        "fit": {"fit_model": fit_model},
+        "comparison": {"AICc": lambda n, k, values, predicted, lags, logscaled: scores[predicted]},
+    }
+    for name in ("automutualinformation", "automutualinformation.modelfitting"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    for name, contents in fakes.items():
+        module = ModuleType(name)
+        vars(module).update(contents)
+        monkeypatch.setitem(sys.modules, f"automutualinformation.modelfitting.{name}", module)
+    assert peer_choice(curve) == "exponential + power law"
+    seen = curve.excess > 0
+    assert {each[2] for each in asked} == set(scores)
+    assert all(each[:2] == (curve.lags[seen].tolist(), curve.excess[seen].tolist()) for each in asked)
+    assert peer_choice(ms.measure(IsingChain(1.5).sample(64, 2048), [1, 2, 3])) == "too few values above zero"
+    scores.update(powerlaw=np.nan, pow_exp=np.inf)
+    assert peer_choice(curve) == "none"
+
+
+def test_without_the_peer_there_is_no_choice(monkeypatch):
     monkeypatch.setitem(sys.modules, "automutualinformation.modelfitting.fit", None)
-    assert peer_choice(curve) is None
+    assert peer_choice(ms.measure(IsingChain(1.5).sample(16, 512), "1:64")) is None
 
 
 def test_the_verdict_is_a_question_of_the_calibration(tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def solve(metric: Metric, law: Law, floor: bool) -> Solution:
         return found
     for _ in range(2):
         expected = np.maximum(_expected(metric.points, law, floor, found.theta), 0.0)
-        found = _search(Metric(metric.points, expected), law, floor, found.theta, found.k)
+        found = _search(metric.expecting(expected), law, floor, found.theta, found.k)
     return found
 
 

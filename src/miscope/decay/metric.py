@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -40,29 +41,33 @@ class Metric:
     Parameters
     ----------
     points
-        What is fitted.
-    expected
-        What the law gives at them, shape (n_lags,); default: the best falling curve.
+        What is fitted. Bars are carried over to the best falling curve; see `expecting`.
     """
 
-    def __init__(self, points: Points, expected: Floats | None = None) -> None:
+    def __init__(self, points: Points) -> None:
         self.points = points
         self.reference = points.reference()
         distance = np.abs(np.subtract.outer(np.log(points.lags), np.log(points.lags)))
         alike = 0.5 * (np.exp(-distance / _REACH) + np.eye(len(distance)))
         self.own = np.outer(self.reference, self.reference) * alike
         self.saturation = _saturation(self.reference, points.nats)
+        first = 0.5 * points.nats**0.5 * self.reference**1.5
+        self.flattening = np.outer(first, first)
         if points.barred:
-            # A law that is far off shall not make its own bars.
-            near = (
-                self.reference if expected is None else np.clip(expected, self.reference / _OFF, _OFF * self.reference)
-            )
-            noise = points.noise(near)
+            noise = points.noise(self.reference)
         else:  # the scatter about the law is all there is
             noise = np.diag((1e-3 * np.abs(points.values) + 1e-4 * self.reference.max() + 1e-300) ** 2)
         self._fixed = noise + self.saturation
-        first = 0.5 * points.nats**0.5 * self.reference**1.5
-        self.flattening = np.outer(first, first)
+
+    def expecting(self, expected: Floats) -> Metric:
+        """The same with bars as they would be around what a law gives at the points, shape (n_lags,)."""
+        other = copy(self)
+        for name in ("factors", "_log_determinants"):
+            vars(other).pop(name, None)
+        # A law that is far off shall not make its own bars.
+        near = np.clip(expected, self.reference / _OFF, _OFF * self.reference)
+        other._fixed = self.points.noise(near) + self.saturation
+        return other
 
     @cached_property
     def factors(self) -> list[Floats]:

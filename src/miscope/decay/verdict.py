@@ -10,7 +10,7 @@ from miscope.decay.points import Points
 
 __all__ = ["DECADES", "KINDS", "Evidence", "Judgement", "Verdict", "judge", "range_of"]
 
-KINDS = ("exponential", "power law", "between", "undecided", "no dependence")
+KINDS = ("exponential", "power law", "between", "no dependence", "undecided")
 
 DECADES = 1.0  # of significant lags that a verdict takes at least
 

@@ -120,8 +120,6 @@ def plot_false_alarms(rows: Sequence[Row], path: str | Path) -> None:
         save_figure(figure, path)
 
 
-_TRUTHS = ("exponential", "power law", "between", "no dependence")
-_SAID = (*_TRUTHS, "undecided")
 _CHOSEN = ("exponential", "power law", "exponential + power law")
 
 
@@ -129,20 +127,27 @@ def plot_verdicts(rows: Sequence[Row], path: str | Path) -> None:
     """What was said of curves of each law, beside what automutualinformation chose, in shares of curves."""
     import matplotlib as mpl
 
+    from miscope.decay.verdict import KINDS
+
+    truths = KINDS[:-1]  # "undecided" is none
     with mpl.rc_context(STYLE):
         figure = new_figure((8.0, 3.3))
-        left, right = figure.subplots(1, 2, width_ratios=(len(_SAID), len(_CHOSEN)))
-        _confusion(left, rows, "verdict", _SAID, "miscope says")
-        _confusion(right, [row for row in rows if row["peer"]], "peer", _CHOSEN, "automutualinformation chooses")
-        left.set_yticks(range(len(_TRUTHS)), _TRUTHS)
+        left, right = figure.subplots(1, 2, width_ratios=(len(KINDS), len(_CHOSEN)))
+        _confusion(left, rows, "verdict", truths, KINDS, "miscope says")
+        _confusion(
+            right, [row for row in rows if row["peer"]], "peer", truths, _CHOSEN, "automutualinformation chooses"
+        )
+        left.set_yticks(range(len(truths)), truths)
         left.set_ylabel("truth")
         right.set_yticks([])
         save_figure(figure, path)
 
 
-def _confusion(axes: Any, rows: Sequence[Row], said: str, answers: Sequence[str], title: str) -> None:
-    counts = np.array([[sum(r["truth"] == t and r[said] == a for r in rows) for a in answers] for t in _TRUTHS], float)
-    of_truth = np.array([max(sum(r["truth"] == t for r in rows), 1) for t in _TRUTHS], float)
+def _confusion(
+    axes: Any, rows: Sequence[Row], said: str, truths: Sequence[str], answers: Sequence[str], title: str
+) -> None:
+    counts = np.array([[sum(r["truth"] == t and r[said] == a for r in rows) for a in answers] for t in truths], float)
+    of_truth = np.array([max(sum(r["truth"] == t for r in rows), 1) for t in truths], float)
     shares = counts / of_truth[:, None]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (k, j), share in np.ndenumerate(shares):

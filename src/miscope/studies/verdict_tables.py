@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from miscope.decay import KINDS
+
 __all__ = ["LONG", "VERDICT_TABLES", "confusion", "markdown", "wrong"]
 
 Row = dict[str, Any]
 
-TRUTHS = ("exponential", "power law", "between", "no dependence")
-VERDICTS = (*TRUTHS, "undecided")
+VERDICTS, TRUTHS = KINDS, KINDS[:-1]  # "undecided" is no truth
 PEER = ("exponential", "power law", "exponential + power law")
 LONG = 1.5
 """Decades of significant lags from which on a verdict is to be expected."""

@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP_INSTALL) --upgrade pip
-	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas]' --group test --group lint
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,models,hub]' --group test --group lint
 	@touch $@
 
 $(CORE)/.installed: pyproject.toml constraints.txt

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 from miscope._version import __version__
 
 if TYPE_CHECKING:
-    from miscope import processes
+    from miscope import models, probing, processes
     from miscope.counting import Fingerprints, PairCounts, count_fingerprints, count_pairs
     from miscope.curve import MICurve, measure
     from miscope.decay import Comparison, DecayFit, compare, fit
     from miscope.errors import FormatError, InputError, MiscopeError, MissingExtraError
     from miscope.estimation.entropy import entropy, mutual_information
     from miscope.figures import plot
+    from miscope.models.sampling import sample
+    from miscope.models.training import train
+    from miscope.probing.conditional import probe
+    from miscope.probing.couplings import couplings
+    from miscope.probing.reach import reach
+    from miscope.probing.spectrum import spectrum
     from miscope.processes.planning import detectable_lag
     from miscope.sequences import Sequences, Series, builtin_corpus, read, read_npy, read_text
 
@@ -41,16 +47,24 @@ __all__ = [
     "compare",
     "count_fingerprints",
     "count_pairs",
+    "couplings",
     "detectable_lag",
     "entropy",
     "fit",
     "measure",
+    "models",
     "mutual_information",
     "plot",
+    "probe",
+    "probing",
     "processes",
+    "reach",
     "read",
     "read_npy",
     "read_text",
+    "sample",
+    "spectrum",
+    "train",
 ]
 
 # Loaded when first asked for, so that `import miscope` stays quick.
@@ -61,6 +75,12 @@ _ROOMS = {
     "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
     "estimation.entropy": ("entropy", "mutual_information"),
     "figures": ("plot",),
+    "models.sampling": ("sample",),
+    "models.training": ("train",),
+    "probing.conditional": ("probe",),
+    "probing.couplings": ("couplings",),
+    "probing.reach": ("reach",),
+    "probing.spectrum": ("spectrum",),
     "processes.planning": ("detectable_lag",),
     "sequences": ("Sequences", "Series", "builtin_corpus", "read", "read_npy", "read_text"),
 }
@@ -68,11 +88,16 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "processes":
-        return importlib.import_module("miscope.processes")
+    if name in ("models", "probing", "processes"):
+        return importlib.import_module(f"miscope.{name}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'miscope' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"miscope.{_ROOM_OF[name]}"), name)
+    room = _ROOM_OF[name]
+    if room.startswith(("models", "probing")):
+        from miscope.errors import require
+
+        require("torch", "models", f"miscope.{name}")
+    value = getattr(importlib.import_module(f"miscope.{room}"), name)
     globals()[name] = value
     return value
 

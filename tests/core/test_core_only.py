@@ -9,6 +9,7 @@ import pytest
 
 import miscope as ms
 
+MODELLING = ("couplings", "probe", "probing", "reach", "sample", "spectrum", "train")
 HEAVY = ("torch", "dask", "plotly", "pandas", "matplotlib", "numba", "scipy", "pyarrow", "typer", "rich", "lmfit")
 
 
@@ -47,20 +48,32 @@ def test_public_surface():
         "compare",
         "count_fingerprints",
         "count_pairs",
+        "couplings",
         "detectable_lag",
         "entropy",
         "fit",
         "measure",
+        "models",
         "mutual_information",
         "plot",
+        "probe",
+        "probing",
         "processes",
+        "reach",
         "read",
         "read_npy",
         "read_text",
+        "sample",
+        "spectrum",
+        "train",
     ]
     assert dir(ms) == sorted(ms.__all__)
     for name in ms.__all__:
-        assert getattr(ms, name) is not None
+        if name in MODELLING and not importlib.util.find_spec("torch"):
+            with pytest.raises(ms.MissingExtraError, match=r'pip install "miscope\[models\]"'):
+                getattr(ms, name)
+        else:
+            assert getattr(ms, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'mesure'"):
         getattr(ms, "mesure")  # noqa: B009
 
@@ -85,7 +98,15 @@ def test_what_needs_an_extra_says_which():
             curve.to_frame()
 
 
+def test_models_are_named_before_torch_is_there():
+    assert "LSTM" in dir(ms.models)
+    if not importlib.util.find_spec("torch"):
+        with pytest.raises(ms.MissingExtraError, match=r"miscope\.models\.LSTM needs 'torch'"):
+            ms.models.LSTM(2)
+
+
 @pytest.mark.extras
 def test_the_full_environment_is_full():
     """Catches a full job that silently runs without what it is there to test."""
-    assert importlib.util.find_spec("pandas")
+    for package in ("pandas", "torch", "safetensors", "accelerate", "transformers", "tokenizers"):
+        assert importlib.util.find_spec(package), package

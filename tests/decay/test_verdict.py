@@ -151,6 +151,19 @@ class TestKnownSources:
         assert "less than a decade" in found.verdict.reason
         assert found.lags.max() <= 5
 
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_a_steep_tail_that_was_asked_for(self, seed, verdicts):
+        """An exponential may have its whole tail in less than a decade; a power law is not told from others there."""
+        chain = sticky(2, 0.5 + 0.5 * math.exp(-1 / 40))
+        curve = ms.measure(chain.sample(64, 8192, seed), "1:200:80", seed=seed, threads=1)
+        found = ms.fit(curve, lags="20:")
+        assert found.verdict.decades < 1
+        assert found.verdict.kind == "exponential"
+        assert "less than a decade of lags" in found.verdict.reason
+        assert found.correlation_length.value == pytest.approx(20, rel=0.25)
+        curve, _ = verdicts["power law", seed]
+        assert ms.fit(curve, lags="20:150").verdict.kind == "undecided"
+
     def test_without_bars(self, verdicts):
         curve, _ = verdicts["power law", 1]
         found = ms.fit((curve.lags, curve.excess))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["fit"]
 
 _CUT = 2.0  # ranges are cut by this factor
 _MOST_CUTS = 5
+_LEAST_FALL, _FAR_AHEAD = 3.0, 20.0  # correlation lengths, and AICc, for less than a decade that was asked for
 _SURE = 1.5  # decades that a later start has to leave, to speak against an earlier one
 _OSCILLATES = 0.5  # own error of a constant, above which it does not describe a curve
 _SIMPLE = ("exponential", "power law")
@@ -91,7 +93,10 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
     if last < 10**DECADES * first or len(points.lags) < LEAST_POINTS:
         short, fits = _short(points, first, last, n_significant), ()
         if len(points.lags) >= LEAST_POINTS:
-            fits = _Window(points, chosen, floors, first, last).fits()
+            window = _Window(points, chosen, floors, first, last)
+            fits = window.fits()
+            if lags is not None and _complete(chosen) and _is_steep(window):
+                short = _steep(short, window)
         return _result(short, fits, (), everything, label, provenance)
     windows = [_Window(points.between(start), chosen, floors, start, last) for start in _starts(points, first, last)]
     place, judgement = _settle(windows) if _complete(chosen) else (0, _incomplete(chosen))
@@ -307,6 +312,23 @@ def _short(points: Points, first: float, last: float, n_significant: int) -> Ver
         reason = f"{span}: less than a decade from lag {first:g} on, and no law can be told from another"
     n_effective = points.between(first, last).n_effective
     return Verdict("undecided", reason, first, last, float(np.log10(last / first)), n_significant, n_effective)
+
+
+def _is_steep(window: _Window) -> bool:
+    """Whether less than a decade is enough: the whole tail of an exponential may be, a power law's never."""
+    inside = window.points.between(window.first, window.last)
+    fall = np.log(max(inside.values[0], 1e-300) / max(inside.values[-1], inside.stderr[-1]))
+    evidence = window.evidence
+    return bool(
+        window.judgement.kind == "exponential"
+        and fall >= _LEAST_FALL
+        and evidence.power_law - evidence.exponential >= _FAR_AHEAD
+    )
+
+
+def _steep(short: Verdict, window: _Window) -> Verdict:
+    reason = f"{window.judgement.reason}; less than a decade of lags, in which it falls by several lengths"
+    return dataclasses.replace(short, kind="exponential", reason=reason)
 
 
 def _about(curve: Any) -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 from miscope.figures.calibration import plot_coverage, plot_false_alarms, plot_single
 from miscope.figures.curves import Truth, check_scale, exact_values, plot
 from miscope.figures.decay import plot_fit
+from miscope.figures.models import plot_couplings, plot_reach, plot_spectrum
 from miscope.figures.style import FORMATS, save_figure
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "check_scale",
     "exact_values",
     "plot",
+    "plot_couplings",
     "plot_coverage",
     "plot_false_alarms",
     "plot_fit",
+    "plot_reach",
     "plot_single",
+    "plot_spectrum",
     "save_figure",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -96,12 +97,14 @@ def plot(
     confidence intervals. A dashed line in a curve's colour is its floor: what the null gives, already taken away. A
     curve of ``estimator="bracket"`` is a band from its lower to its upper bound, in a paler one with their intervals.
 
-    A fit is drawn by `miscope.figures.plot_fit`: the curve and its laws, log-log beside lin-log, and residuals below.
+    A fit is drawn by `miscope.figures.plot_fit`: the curve and its laws, log-log beside lin-log, and residuals below;
+    what probing finds by `plot_reach`, `plot_couplings` and `plot_spectrum` of the same place, one or several.
 
     Parameters
     ----------
     result
-        One `MICurve`, or several of the same quantity and unit, or one `DecayFit`.
+        One `MICurve`, or several of the same quantity and unit, or one `DecayFit`; or what `reach`, `couplings` or
+        `spectrum` return.
     path
         File to write as well: ``.png``, ``.svg`` or ``.pdf``.
     ax
@@ -149,6 +152,11 @@ def plot(
     >>> ms.plot(ms.fit(ms.measure(process.sample(64, 1000)))).shape
     (2, 2)
     """
+    specialist = _specialist(result)
+    if specialist is not None:
+        options = {"ax": ax, "truth": truth, "scale": scale, "subtract_null": subtract_null, "level": level}
+        axes: Axes | NDArray[Any] = _drawn_by(specialist, result, path, options | {"title": title, "size": size})
+        return axes
     if _is_fit(result):
         given = {"ax": ax is None, "truth": truth is None, "scale": scale == "log-log", "subtract_null": subtract_null}
         return _plot_fit(result, [name for name, default in given.items() if not default], path, level, title, size)
@@ -288,7 +296,39 @@ def _exact_line(truth: Any, curves: Sequence[MICurve]) -> _Line:
     measured = np.unique(np.concatenate([curve.lags for curve in curves]))
     between = np.geomspace(measured[0], measured[-1], _N_EXACT).round().astype(np.int64)
     lags = np.unique(np.concatenate([measured, between]))
-    return _Line(short_label(f"exact: {truth.label}"), lags, exact_values(truth, curves[0], lags))
+    role = getattr(truth, "role", "exact")  # others than processes may say what they are
+    return _Line(short_label(f"{role}: {truth.label}"), lags, exact_values(truth, curves[0], lags))
+
+
+_SPECIALISTS = {
+    ("miscope.probing.reach", "Reach"): "plot_reach",
+    ("miscope.probing.couplings", "Couplings"): "plot_couplings",
+    ("miscope.probing.spectrum", "Spectrum"): "plot_spectrum",
+}
+
+
+def _specialist(result: Any) -> Callable[..., Any] | None:
+    """What draws results of probing; only where there can be any are its modules there."""
+    first = result[0] if isinstance(result, list | tuple) and result else result
+    for (module, kind), name in _SPECIALISTS.items():
+        if module in sys.modules and isinstance(first, getattr(sys.modules[module], kind)):
+            from miscope.figures import models
+
+            drawer: Callable[..., Any] = getattr(models, name)
+            return drawer
+    return None
+
+
+def _drawn_by(drawer: Callable[..., Any], result: Any, path: str | Path | None, options: dict[str, Any]) -> Any:
+    """Draw with those options that are not the usual ones, if the drawer has them."""
+    usual = {"scale": "log-log", "subtract_null": True, "level": 0.95}
+    given = {
+        name: value for name, value in options.items() if value is not usual.get(name) and value != usual.get(name)
+    }
+    wrong = [name for name in given if name not in inspect.signature(drawer).parameters]
+    if wrong:
+        raise InputError(f"{', '.join(wrong)}: for curves only, and this is a {type(result).__name__}; leave it out")
+    return drawer(result, path, **given)
 
 
 def _check(given: Any, path: str | Path | None) -> list[MICurve]:
@@ -300,7 +340,8 @@ def _check(given: Any, path: str | Path | None) -> list[MICurve]:
     wrong = [curve for curve in curves if not isinstance(curve, MICurve)]
     if wrong:
         raise InputError(
-            f"plot() draws curves, as measure() returns them, or a fit, as fit() does, not {type(wrong[0]).__name__}"
+            "plot() draws curves, as measure() and probe() return them, a fit, or a reach, couplings or a spectrum; "
+            f"not {type(wrong[0]).__name__}"
         )
     if len({(curve.quantity, curve.unit) for curve in curves}) > 1:
         raise InputError("curves of different quantities or units do not go into one plot; see MICurve.in_bits()")

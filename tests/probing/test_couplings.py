@@ -274,3 +274,12 @@ class TestErrors:
 
         with pytest.raises(InputError, match="couplings are of a model of symbols"):
             couplings(LinearGaussianRNN(2), BINARY, lags=[1])
+
+
+def test_how_many_contexts_bars_need():
+    """Variances fall as one over the number of contexts."""
+    data = ms.processes.PowerLawBinary(amplitude=0.1, exponent=0.4)
+    model = LSTM(2, width=4, seed=3)
+    few, many = (couplings(model, data, lags=[1, 3], n_contexts=n, seed=n) for n in (128, 2048))
+    wanted = float(many.stderr[0] / abs(many.values[0]))
+    assert few.contexts_needed(wanted)[0] == pytest.approx(2048, rel=0.8)

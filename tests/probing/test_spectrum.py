@@ -56,6 +56,14 @@ def test_intervals_cover():
     assert sum(run.low < chain.law.correlation_length < run.high for run in runs) >= 54
 
 
+def test_how_many_symbols_an_interval_needs():
+    """Sixteen times the symbols make it about a quarter as wide, as was foretold."""
+    chain = MarkovModel([[0.95, 0.05], [0.05, 0.95]])
+    few, many = spectrum(chain, 64, 512, seed=1), spectrum(chain, 1024, 512, seed=2)
+    width = (1 / many.low - 1 / many.high) * many.correlation_length / 2
+    assert few.symbols_needed(width) == pytest.approx(many.n_symbols, rel=0.7)
+
+
 def test_modes_that_outputs_do_not_show_are_not_taken():
     """A slow mode that turns with nothing it is seen by: the length is that of the mode that is seen."""
     process = ms.processes.LinearRNN(recurrent=[[0.99, 0.0], [0.0, 0.5]], feedback=[0.3, 0.4], readout=[0.0, 1.0])

@@ -71,6 +71,16 @@ class Couplings:
         """Whether a value's sign is a direction: with two symbols."""
         return self.tables is not None and self.tables.shape[1] == 2
 
+    def contexts_needed(self, relative: float = 0.25) -> Floats:
+        """How many contexts give bars of this part of the value, at each lag; nan where it is below its bar.
+
+        Variances fall as one over the number of contexts.
+        """
+        sizes = np.abs(self.values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = self.n_contexts * (self.stderr / (relative * sizes)) ** 2
+        return np.where(sizes > self.stderr, needed, np.nan)
+
     def to_table(self) -> Any:
         """A pyarrow table with one row a lag."""
         import pyarrow as pa
@@ -95,7 +105,10 @@ class Couplings:
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
         what = "change of the next symbol's log-odds" if self.signed else "root mean square change of log-odds"
         head = f"{self.label}: {what}, in nats, over {self.n_contexts:,} contexts of {self.context:,} symbols"
-        return "\n".join([head, *lines])
+        needed = self.contexts_needed()
+        short = np.flatnonzero(needed > self.n_contexts)
+        advice = [f"bars of a quarter at lag {self.lags[k]} take some {needed[k]:.1g} contexts" for k in short[-1:]]
+        return "\n".join([head, *lines, *advice])
 
 
 def couplings(

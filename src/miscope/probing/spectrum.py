@@ -99,6 +99,14 @@ class Spectrum:
         t = special.stdtrit(n - 1, 0.5 + level / 2)
         return np.maximum(whole - t * error, 0.0), whole + t * error
 
+    def symbols_needed(self, relative: float = 0.1) -> float:
+        """How many symbols give an interval of the correlation length of plus or minus this part of it.
+
+        The width of an interval falls as one over the root of the number of symbols.
+        """
+        half = (1 / self.low - 1 / self.high) * self.correlation_length / 2
+        return float(self.n_symbols * (half / relative) ** 2)
+
     def _information(self, lags: npt.NDArray[np.int64], block: int | None) -> Floats:
         connected = self._modes.covariances(lags, block)
         if self._law is not None:
@@ -140,7 +148,7 @@ class Spectrum:
         return "\n".join(
             [
                 f"{self.label}: correlation length {self.correlation_length:.4g} symbols (95 %: {self.low:.4g} to "
-                f"{self.high:.4g}), from {self.n_symbols:,} symbols",
+                f"{self.high:.4g}), from {self.n_symbols:,} symbols (for 10 % take {self.symbols_needed():.1g})",
                 "  by steps ahead: " + ", ".join(f"{step}: {length:.4g}" for step, length in self.by_step.items()),
                 "     length  amplitude",
                 *rows,

@@ -1,6 +1,7 @@
 """A small corpus, and two ways to call the command: in this process (fast), or as a process of its own."""
 
 import random
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -95,3 +96,38 @@ def refused(miscope, folder):
         return outcome.stderr
 
     return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, sticky_text) -> Path:
+    """A folder of small models: chain (of a process), text (of abcd), narrow (a context of 16), linear (of numbers)."""
+    import miscope as ms
+    from miscope.models import GRU, LinearGaussianRNN, Transformer
+    from miscope.processes import IsingChain, LinearRNN
+
+    folder = tmp_path_factory.mktemp("models")
+    how = {"batch": 8, "length": 16, "learning_rate": 0.02, "device": "cpu"}
+    text = ms.Sequences.from_arrays(sticky_text)
+    made = {
+        "chain": ms.train(GRU(2, width=4), IsingChain(1.0), steps=60, **how),
+        "text": ms.train(GRU(4, width=4), text, steps=30, **how),
+        "narrow": ms.train(Transformer(2, width=4, depth=1, context=16), IsingChain(1.0), steps=30, **how),
+        "linear": ms.train(LinearGaussianRNN(width=2), LinearRNN(), steps=30, **how),
+    }
+    for name, model in made.items():
+        model.save(folder / f"{name}.safetensors")
+    return folder
+
+
+@pytest.fixture
+def models(folder, trained) -> Path:
+    """The working directory, with the files of `trained` in it."""
+    for file in trained.iterdir():
+        shutil.copy(file, folder)
+    return folder
+
+
+@pytest.fixture
+def no_torch(monkeypatch) -> None:
+    """An installation with the core dependencies only."""
+    monkeypatch.setitem(sys.modules, "torch", None)

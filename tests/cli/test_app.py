@@ -7,6 +7,8 @@ import pytest
 import miscope as package
 from miscope.cli.app import app
 
+COMMANDS = ["measure", "fit", "compare", "sample", "train", "probe", "plan", "demo"]
+
 
 def test_version(miscope):
     outcome = miscope("--version")
@@ -21,18 +23,18 @@ def test_cite(miscope):
     assert outcome.stdout.count("{") == outcome.stdout.count("}")
 
 
-@pytest.mark.parametrize("command", [[], ["measure"], ["fit"], ["compare"], ["sample"], ["plan"], ["demo"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_has_an_example(miscope, command, option):
     outcome = miscope(*command, option)
     assert (outcome.status, outcome.stderr) == (0, "")
     assert re.search(r"[Ee]xample:", outcome.stdout)
-    assert re.search(r"miscope (measure|fit|compare|sample|plan|demo) \S", outcome.stdout)
+    assert re.search(r"miscope (measure|fit|compare|sample|train|probe|plan|demo) \S", outcome.stdout)
 
 
 def test_every_command_is_tested_above():
     names = [command.callback.__name__ for command in app.registered_commands]
-    assert names == ["measure", "fit", "compare", "sample", "plan", "demo"]
+    assert names == COMMANDS
 
 
 def test_no_arguments_show_the_help(miscope):

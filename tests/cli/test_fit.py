@@ -365,7 +365,6 @@ def test_ranges_that_cannot_be_fitted(files, refused, lags, errors):
     ("words", "errors"),
     [
         (["short.json", "missing.json"], ["cannot read 'missing.json'"]),
-        (["text.txt", "long.json"], ["miscope measure text.txt --fit"]),
         (["-", "-"], ["once only"]),
         (["short.json", "long.json", "--parameter", "exponnt"], ["unknown parameter", "did you mean 'exponent'?"]),
         (["short.json", "long.json", "--level", "95"], ["--level lies between 0 and 1"]),

@@ -11,12 +11,16 @@ import typer
 
 from miscope._version import __version__
 from miscope.cli.common import INTERRUPTED
+from miscope.cli.compare import compare
 from miscope.cli.demo import demo
-from miscope.cli.fit import compare, fit
+from miscope.cli.fit import fit
 from miscope.cli.measure import measure
+from miscope.cli.parameters import CONTEXT
 from miscope.cli.plan import plan
-from miscope.cli.sample import CONTEXT, sample
+from miscope.cli.probe import probe
+from miscope.cli.sample import sample
 from miscope.cli.study import study
+from miscope.cli.train import train
 
 __all__ = ["main"]
 
@@ -76,6 +80,8 @@ app.command()(measure)
 app.command()(fit)
 app.command()(compare)
 app.command(context_settings=CONTEXT)(sample)
+app.command(context_settings=CONTEXT)(train)
+app.command()(probe)
 app.command()(plan)
 app.add_typer(study, name="study")
 app.command()(demo)

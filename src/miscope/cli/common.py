@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import glob
 import io
+import math
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -21,10 +23,34 @@ if TYPE_CHECKING:
 
     from miscope.curve import MICurve
 
-__all__ = ["INTERRUPTED", "check_output", "guarded", "note", "print_curve", "progress_bar", "say"]
+__all__ = [
+    "INTERRUPTED",
+    "aligned",
+    "as_options",
+    "check_output",
+    "finite",
+    "guarded",
+    "in_options",
+    "note",
+    "one_of_several",
+    "print_curve",
+    "progress_bar",
+    "say",
+]
 
 INTERRUPTED = 130
 UNUSABLE = 2
+
+_ARGUMENTS = (
+    "batch|blocks|clip|counts|discard|learning_rate|length|n_documents|precision|seed|slide|temperature|top_k|warmup"
+)
+_ADVICE = re.compile(rf"\b({_ARGUMENTS})=(\d+(?:,\d{{3}})+|[^\s,;:()]*[^\s,;:().])")
+_SAID_OTHERWISE = {
+    "resume=False": "--no-resume",
+    "valid=False": "--no-valid",
+    ", lags=curve.lags": ", with --lags",
+    "classes=miscope.models.by_frequency(...)": "--classes 64",
+}
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -38,10 +64,12 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return command(*arguments, **options)
         except MiscopeError as error:
-            note(f"miscope: error: {error}")
+            if not (one_of_several() and isinstance(error, InputError)):  # which all of them have
+                note(f"miscope: error: {error}")
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
-            note("miscope: interrupted; no file is half-written")
+            if not one_of_several():
+                note("miscope: interrupted; no file is half-written")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader of our output has gone: nothing to say, and nobody to say it to.
@@ -58,6 +86,37 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise typer.Exit(1) from None
 
     return run
+
+
+def one_of_several() -> bool:
+    """Whether this process is one of several on this machine, as `accelerate launch` starts them, but the first."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+@contextmanager
+def as_options() -> Iterator[None]:
+    """Say in errors how what they advise is written on the command line."""
+    try:
+        yield
+    except MiscopeError as error:
+        error.args = (in_options(str(error)),)
+        raise
+
+
+def in_options(text: str) -> str:
+    """Advice with arguments of functions as options.
+
+    >>> in_options("draw shorter ones, or let the context slide, slide=1,024 (or more), counts='hard'")
+    'draw shorter ones, or let the context slide, --slide 1024 (or more), --counts hard'
+    """
+    for written, meant in _SAID_OTHERWISE.items():
+        text = text.replace(written, meant)
+    return _ADVICE.sub(_as_option, text)
+
+
+def _as_option(found: re.Match[str]) -> str:
+    value = found[2].strip("'\"")
+    return f"--{found[1].replace('_', '-')} {value.replace(',', '')}"
 
 
 def _forget_output() -> None:
@@ -106,8 +165,11 @@ def _found(inputs: list[str]) -> list[str]:
 
 
 @contextmanager
-def progress_bar(what: str, unit: str, quiet: bool) -> Iterator[Callable[[int, int], object] | None]:
-    """A progress bar with rate and remaining time on stderr, on a terminal only; yields what library calls take."""
+def progress_bar(what: str, unit: str, quiet: bool) -> Iterator[Callable[..., object] | None]:
+    """A progress bar with rate and remaining time on stderr, on a terminal only; yields what library calls take.
+
+    That is called with what is done, what there is to do, and perhaps a line about it.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -122,12 +184,13 @@ def progress_bar(what: str, unit: str, quiet: bool) -> Iterator[Callable[[int, i
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[message]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, rate="")
+        task = bar.add_task(what, total=None, rate="", message="")
 
-        def report(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total or None)
+        def report(done: int, total: int, message: str = "") -> None:
+            bar.update(task, completed=done, total=total or None, message=message)
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
             if speed:
                 bar.update(task, rate=f"{_short(speed)} {unit}/s")
@@ -142,15 +205,36 @@ def _short(number: float) -> str:
     return f"{number:.0f} "
 
 
-def print_curve(curve: MICurve, exact: np.ndarray | None = None) -> None:
-    """A table of a curve on stdout, beside what is exact if that is known."""
+def finite(value: Any) -> Any:
+    """The same as JSON can hold it: None for numbers that are none."""
+    if isinstance(value, Mapping):
+        return {str(name): finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def aligned(rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = ()) -> list[str]:
+    """Rows of cells as lines, columns under one another; those with these numbers end where they end."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if k in right else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def print_curve(curve: MICurve, exact: np.ndarray | None = None, name: str = "exact") -> None:
+    """A table of a curve on stdout, beside what is exact if that is known, or else what has this name."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = _columns(curve, exact)
-    for name in ["lag", *columns, "pairs", ""]:
-        table.add_column(name.strip(), justify="right" if name else "left", no_wrap=True)
+    columns = _columns(curve, name, exact)
+    for heading in ["lag", *columns, "pairs", ""]:
+        table.add_column(heading.strip(), justify="right" if heading else "left", no_wrap=True)
     seen = curve.significant()
     for i, lag in enumerate(curve.lags):
         cells = ["-" if column[i] != column[i] else f"{column[i]:.4g}" for column in columns.values()]
@@ -164,11 +248,13 @@ def print_curve(curve: MICurve, exact: np.ndarray | None = None) -> None:
     if exact is not None and curve.null_name == "document":
         say("exact: all that the process has, of which this null may take a part away")
     if curve.n_blocks:
-        above = "the lower bound stands above 0" if curve.estimator == "bracket" else "the lag stands above the null"
+        above = {"bracket": "the lower bound stands above 0", "conditional": "the lag stands above 0"}.get(
+            curve.estimator, "the lag stands above the null"
+        )
         say(f"± standard error; q: false discovery rate at which {above}; * q <= 0.05")
 
 
-def _columns(curve: MICurve, exact: np.ndarray | None) -> dict[str, np.ndarray]:
+def _columns(curve: MICurve, beside: str, exact: np.ndarray | None) -> dict[str, np.ndarray]:
     """Numbers of the table by their headings."""
     unit = f" ({curve.unit})" if curve.unit else ""
     name, floor, above = f"{_short_name(curve)}{unit}", "null", "above null"
@@ -176,7 +262,9 @@ def _columns(curve: MICurve, exact: np.ndarray | None) -> dict[str, np.ndarray]:
         name, floor, above = f"upper{unit}", "between", "lower"
     columns = {name: curve.mi, "±": curve.stderr}
     if exact is not None:
-        columns["exact"] = exact
+        columns[beside] = exact
+    if curve.estimator == "conditional":  # there is no chance in what is known
+        return columns | {"q": curve.q_values}
     return columns | {floor: curve.null, above: curve.excess, "± ": curve.excess_stderr, "q": curve.q_values}
 
 
@@ -189,7 +277,8 @@ def _short_name(curve: MICurve) -> str:
 
 
 def _title(curve: MICurve) -> str:
-    how = f"{curve.estimator}, null {curve.null_name}, {curve.n_blocks} blocks"
+    null = "" if curve.estimator == "conditional" else f", null {curve.null_name}"
+    how = f"{curve.estimator}{null}, {curve.n_blocks} blocks"
     return f"{curve.label or 'data'}: {_size(curve.provenance)}; {how}"
 
 
@@ -197,9 +286,17 @@ def _size(about: Mapping[str, Any]) -> str:
     """How much was measured, and of what."""
     number, cut = f"{about['n_symbols']:,}", about["source"].get("quantised")
     documents = f"in {about['n_documents']:,} " + ("document" if about["n_documents"] == 1 else "documents")
-    if "n_channels" in about:
-        each = f" of {about['n_channels']} channels" if about["n_channels"] > 1 else ""
+    if channels := about.get("n_channels") or _model_channels(about):
+        each = f" of {channels} channels" if channels > 1 else ""
         return f"{number} real numbers{each} {documents}"
     if cut:
         return f"{number} real numbers cut at their quantiles into {cut['symbols']} symbols {documents}"
-    return f"{number} symbols of {_kinds(about['n_symbols_seen'])} {documents}"
+    kinds = f" of {_kinds(about['n_symbols_seen'])}" if "n_symbols_seen" in about else ""
+    return f"{number} symbols{kinds} {documents}"
+
+
+def _model_channels(about: Mapping[str, Any]) -> int | None:
+    """Of the real numbers that a probed model draws; None for symbols."""
+    model = about["source"].get("model")
+    config = model.get("config") if isinstance(model, Mapping) else None
+    return config.get("channels") if isinstance(config, Mapping) else None

@@ -1,9 +1,7 @@
-"""`miscope fit` and `miscope compare`: from curves to laws, and from laws to differences."""
+"""`miscope fit`: from curves to laws."""
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from miscope.cli.common import check_output, guarded, note, progress_bar, say
-from miscope.errors import FormatError, InputError, choice
+from miscope.cli.curves import FIGURES, called, check_names, fit_named, read_any
+from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,14 +18,9 @@ if TYPE_CHECKING:
     from miscope.curve import MICurve
     from miscope.decay import Comparison, DecayFit
 
-__all__ = ["check_fittable", "compare", "fit", "fit_measured"]
+__all__ = ["check_fittable", "check_number_of_lags", "fit", "fit_measured", "plain_comparison"]
 
-_FIGURES = (".png", ".svg", ".pdf")
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _FLOORS: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False}
-_PARAMETERS = ("auto", "correlation_length", "exponent")
-_STDIN = "-"
-_HEAD = 200  # bytes, in which a file of miscope says what it is
 
 
 @guarded
@@ -74,21 +68,21 @@ def fit(
       miscope measure book.txt --json | miscope fit -
     """
     choice(floor, _FLOORS, "floor")
-    _check_names(curves)
+    check_names(curves)
     if len(curves) > 1 and (output is not None or plot is not None):
         raise InputError(f"-o and --plot take the fit of one curve, and {len(curves)} are named: fit them one by one")
     check_output(output, curves, (".json",))
-    check_output(plot, curves, _FIGURES)
+    check_output(plot, curves, FIGURES)
     wanted = _laws(laws)
     sources = [_read_curve(name) for name in curves]
     found = []
     with progress_bar("fitting", "curves", quiet or len(curves) == 1) as progress:
         for done, (name, source) in enumerate(zip(curves, sources, strict=True), start=1):
-            found.append(_fit(name, source, wanted, lags, _FLOORS[floor]))
+            found.append(fit_named(name, source, wanted, lags, _FLOORS[floor]))
             if progress is not None:
                 progress(done, len(sources))
     _deliver(found[0], output, plot)
-    _print([_called(name) for name in curves], found, json, quiet)
+    _print([called(name) for name in curves], found, json, quiet)
     if not quiet:
         for path in (output, plot):
             if path is not None:
@@ -98,9 +92,14 @@ def fit(
 def check_fittable(data: Any, lags: str | None) -> None:
     """Refuse to measure what is too few lags to fit, before anything is counted."""
     from miscope.counting.lags import parse_lags
+
+    check_number_of_lags(len(parse_lags(lags, int(data.lengths.max(initial=0)))))
+
+
+def check_number_of_lags(n_lags: int) -> None:
+    """Refuse to fit so few lags."""
     from miscope.decay.points import LEAST_POINTS
 
-    n_lags = len(parse_lags(lags, int(data.lengths.max(initial=0))))
     if n_lags < LEAST_POINTS:
         raise InputError(
             f"--fit takes at least {LEAST_POINTS} lags, not {n_lags}: give more with --lags, such as 1:1000"
@@ -166,77 +165,15 @@ def _all_as_json(found: list[DecayFit], compared: _Compared) -> str:
 
     from miscope.decay.storage import to_json
 
-    between = [{"curves": [one, other]} | _plain(comparison) for one, other, comparison in compared]
+    between = [{"curves": [one, other]} | plain_comparison(comparison) for one, other, comparison in compared]
     body = {"fits": [json.loads(to_json(each)) for each in found], "comparisons": between}
     return json.dumps(body, ensure_ascii=False, allow_nan=False)
 
 
-@guarded
-def compare(
-    first: Annotated[
-        str,
-        typer.Argument(
-            metavar="CURVE_OR_FIT",
-            help="A curve, as for miscope fit, or a fit that miscope fit -o wrote.",
-            show_default=False,
-        ),
-    ],
-    second: Annotated[str, typer.Argument(metavar="CURVE_OR_FIT", help="Another.", show_default=False)],
-    parameter: Annotated[
-        str, typer.Option(help="auto (what both verdicts speak of), correlation_length or exponent.")
-    ] = "auto",
-    paired: Annotated[
-        bool, typer.Option("--paired", help="Both are of the same data, cut into the same blocks.")
-    ] = False,
-    level: Annotated[float, typer.Option(help="Confidence level of the interval of the ratio.")] = 0.95,
-    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-) -> None:
-    """Whether two curves have different correlation lengths, or exponents: their ratio, with an interval.
-
-    For example:
-
-      miscope compare one.json other.json
-
-      miscope compare words.json letters.json --parameter exponent --paired
-    """
-    from miscope.decay import DecayFit
-    from miscope.decay import compare as compare_fits
-
-    choice(parameter, _PARAMETERS, "parameter")
-    if not 0 < level < 1:
-        raise InputError(f"--level lies between 0 and 1 (such as 0.95), not at {level:g}")
-    names = [first, second]
-    _check_names(names)
-    read = [_read(name) for name in names]
-    one, other = (
-        each if isinstance(each, DecayFit) else _fit(name, each, "all", None, "auto")
-        for name, each in zip(names, read, strict=True)
-    )
-    found = compare_fits(one, other, parameter, paired=paired, level=level)
-    say(_as_json(found) if json else str(found))
-
-
-def _as_json(found: Comparison) -> str:
-    import json
-
-    return json.dumps(_plain(found), allow_nan=False)
-
-
-def _plain(found: Comparison) -> dict[str, Any]:
+def plain_comparison(found: Comparison) -> dict[str, Any]:
     """The fields of a comparison; an end that is infinite is text, as JSON has no number for it."""
     fields = vars(found) | {"different": found.different}
     return {name: "Infinity" if value == float("inf") else value for name, value in fields.items()}
-
-
-def _check_names(names: list[str]) -> None:
-    if names.count(_STDIN) > 1:
-        raise InputError("- is standard input, which is read once only: write one of the curves to a file")
-
-
-def _called(name: str) -> str:
-    from miscope.sequences.sources import shown
-
-    return "standard input" if name == _STDIN else shown(name)
 
 
 def _laws(text: str) -> str | list[str]:
@@ -246,80 +183,14 @@ def _laws(text: str) -> str | list[str]:
     return "all" if text == "all" else [law_named(name.strip()).name for name in text.split(",") if name.strip()]
 
 
-def _fit(name: str, source: Any, laws: str | list[str], lags: str | None, floor: bool | str) -> DecayFit:
-    """The fit of one curve; a table's has the name of its file, and so have errors."""
-    from miscope.decay import fit as fit_curve
-
-    try:
-        found = fit_curve(source, laws, lags, floor)
-    except InputError as error:
-        raise InputError(f"{_called(name)}: {error}") from None
-    return found if found.label else dataclasses.replace(found, label=_called(name))
-
-
 def _read_curve(name: str) -> MICurve | pa.Table:
     """What can be fitted under this name."""
     from miscope.decay import DecayFit
 
-    found = _read(name)
+    found = read_any(name)
     if isinstance(found, DecayFit):
         raise InputError(
-            f"{_called(name)} is a fit already: give the curve that it was made from, or compare it with another fit, "
-            f"miscope compare {_called(name)} OTHER.json"
+            f"{called(name)} is a fit already: give the curve that it was made from, or compare it with another fit, "
+            f"miscope compare {called(name)} OTHER.json"
         )
     return found
-
-
-def _read(name: str) -> MICurve | DecayFit | pa.Table:
-    """A curve or a fit, from a file or from standard input, or a table."""
-    from miscope.curve.storage import from_bytes
-    from miscope.decay.storage import FORMAT, from_json
-
-    called, suffix = _called(name), Path(name).suffix.lower()
-    content = _content(name)
-    if suffix in _SEPARATORS:
-        return _table(content, _SEPARATORS[suffix], called)
-    # A fit says what it is in the beginning, also one that is cut off.
-    if f'"{FORMAT}"'.encode() in content[:_HEAD]:
-        return from_json(content.decode("utf-8", "replace"), called)
-    try:
-        return from_bytes(content, called)
-    except FormatError:
-        if name == _STDIN or suffix in (".json", ".parquet"):
-            raise
-        raise FormatError(
-            f"{called} is not a curve (.json, .parquet, or a table .csv, .tsv): to measure and fit in one go, miscope "
-            f"measure {called} --fit"
-        ) from None
-
-
-def _content(name: str) -> bytes:
-    if name == _STDIN:
-        if sys.stdin is None:
-            raise InputError("cannot read standard input: it is closed")
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except (OSError, ValueError) as error:  # the latter for names that cannot be
-        raise InputError(f"cannot read {_called(name)!r}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _table(content: bytes, separator: str, called: str) -> pa.Table:
-    """A table of text, its columns those of a curve."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    try:
-        table = csv.read_csv(pa.BufferReader(content), parse_options=csv.ParseOptions(delimiter=separator))
-        names = [name.strip() for name in table.column_names]
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise FormatError(f"{called} is not a table of numbers: {reason}") from None
-    if not {"lag", "lags"} & {*names} or not {"mi", "excess"} & {*names}:
-        raise InputError(
-            f"{called} has the columns {', '.join(names)}; a table to fit has lag and mi (or excess), and perhaps "
-            "stderr (or excess_stderr)"
-        )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"{called} has the column {twice[0]} more than once: leave one of them")
-    return table.rename_columns(names)

@@ -1,43 +1,45 @@
-"""`miscope sample`: symbols, or numbers, of a process that knows its own mutual information."""
+"""`miscope sample`: documents of a process that knows its own mutual information, or of a model."""
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from miscope.cli.common import check_output, guarded, note, say
+from miscope.cli.common import as_options, check_output, guarded, note, progress_bar, say
+from miscope.cli.models import MODEL_HELP, names_model, need_torch, open_model
+from miscope.cli.parameters import listing, named_parameters, own_options, parameters_in
 from miscope.cli.sources import DOCUMENTS, draw, in_symbols, make_process, own_length
-from miscope.cli.writing import KINDS, writer
+from miscope.cli.writing import KINDS, as_lines, writer
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
     from miscope.processes import Process
 
-__all__ = ["CONTEXT", "sample"]
-
-CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""How the command is to be registered: what it does not know are parameters of the process."""
+__all__ = ["sample"]
 
 _LAGS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
-_HINTS = {
-    ".npy": "this file does not say of which process it is; an .arrow file does",
-    ".txt": "this file does not say of which process it is (an .arrow file does); measure it with --documents line",
-}
-_OWN = ("documents", "length", "seed", "quantiles", "output", "list", "json", "quiet", "help")
+
+
+class _Output(NamedTuple):
+    """Where a sample goes, and how it is told."""
+
+    path: Path | None
+    json: bool
+    quiet: bool
 
 
 @guarded
 def sample(
     context: typer.Context,
-    process: Annotated[
+    source: Annotated[
         str | None,
         typer.Argument(
-            metavar="PROCESS",
+            metavar="PROCESS|MODEL",
             help="Name of a process (see --list), its parameters following as options, "
-            "power-law-binary --amplitude 0.1; or all in one: power-law-binary:amplitude=0.1,exponent=0.4.",
+            "power-law-binary --amplitude 0.1; or all in one: power-law-binary:amplitude=0.1,exponent=0.4. "
+            f"Or a model: {MODEL_HELP[0].lower()}{MODEL_HELP[1:]}",
             show_default=False,
         ),
     ] = None,
@@ -46,20 +48,51 @@ def sample(
     ] = DOCUMENTS,
     length: Annotated[
         int | None,
-        typer.Option(help="Symbols in each. Default: 4096, or what the process has.", show_default=False),
+        typer.Option(help="Symbols in each. Default: 4096, or what the process or model has.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
     quantiles: Annotated[
         int | None,
-        typer.Option(help="Cut real numbers into so many equally frequent symbols.", show_default=False),
+        typer.Option(help="Cut real numbers of a process into so many equally frequent symbols.", show_default=False),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            help="Of a model: what logarithms of its probabilities are divided by. Default: 1.", show_default=False
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(help="Of a model: draw from so many most probable symbols only.", show_default=False),
+    ] = None,
+    discard: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a model: symbols at the start of each document that are left out. Default: 0.", show_default=False
+        ),
+    ] = None,
+    slide: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a model with a context: so many of its oldest symbols are forgotten when it is full. Default: "
+            "longer documents are refused.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Of a model: documents drawn side by side.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Of a model: where to compute, such as cuda. Default: the CPU.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Where to write: .arrow (which remembers the process), .npy (a document a row), or .txt (a document a "
-            "line, where each symbol is one character).",
+            help="Where to write: .arrow (which remembers the process or model), .npy (a document a row), or .txt (a "
+            "document a line, where each symbol is one character).",
             show_default=False,
         ),
     ] = None,
@@ -67,9 +100,9 @@ def sample(
         bool, typer.Option("--list", help="List the processes with their parameters, and stop.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was drawn as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes; errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
 ) -> None:
-    """Draw from a process whose mutual information is known exactly, to try a method on.
+    """Draw from a process whose mutual information is known exactly, to try a method on; or from a model.
 
     Any option that is not one of those below is a parameter of the process: miscope sample --list names them all, each
     with its default. Values are numbers, words, or lists as in JSON.
@@ -82,54 +115,111 @@ def sample(
 
       miscope sample markov-chain --transition "[[0.9, 0.1], [0.2, 0.8]]" -o chain.txt
 
-      miscope measure power.arrow --plot power.png
+      miscope sample model.safetensors --documents 1 --length 2000 --temperature 0.8 -o text.txt
     """
     if show_list:
         say(_listing())
         return
-    made = make_process(*_named(process, context.args))
-    if quantiles is not None:
-        made = in_symbols(made, quantiles)
-    if output is None:
-        raise InputError("say where to write, -o sample.arrow (or .npy, .txt): a sample is not printed")
-    check_output(output, [], KINDS)
-    write = writer(output.suffix.lower(), made)
-    drawn = draw(made, documents, length, seed, quiet)
-    write(drawn, output)
-    about = _about(made, drawn, own_length(made, length), seed, output)
-    if json:
-        import json as json_format
+    wanted = _Output(output, json, quiet)
+    of_model = {"temperature": temperature, "top_k": top_k, "discard": discard, "slide": slide, "batch": batch}
+    given = {name: value for name, value in of_model.items() if value is not None}
+    if source is not None and _is_model(source):
+        if quantiles is not None:
+            raise InputError("--quantiles is for processes of real numbers, and this is a model: leave it out")
+        if context.args:
+            raise InputError(f"{context.args[0]} is no option for a model that is trained already: leave it out")
+        with as_options():
+            _of_model(source, device, documents, length, seed, given, wanted)
+        return
+    if wrong := [*given, *(["device"] if device is not None else [])]:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
+        raise InputError(f"{options} cannot be used with a process, only with a model")
+    process = make_process(*_named(source, context))
+    _of_process(process if quantiles is None else in_symbols(process, quantiles), documents, length, seed, wanted)
 
-        say(json_format.dumps(about, ensure_ascii=False, allow_nan=False))
+
+def _is_model(text: str) -> bool:
+    """Whether this is a model and no process: a process's name is one, whatever files there are."""
+    from miscope.processes.naming import PROCESSES, kebab
+
+    name = text.partition(":")[0]
+    return kebab(name) not in PROCESSES and (names_model(text) or Path(text).is_file() or "/" in name)
+
+
+def _of_model(
+    name: str,
+    device: str | None,
+    documents: int,
+    length: int | None,
+    seed: int,
+    given: dict[str, Any],
+    wanted: _Output,
+) -> None:
+    """Draw from a model, write, and say what."""
+    need_torch("sampling from a model")
+    path = _checked(wanted.path, [name])
+    model = open_model(name, device)
+    write = writer(path.suffix.lower(), model, documents)
+    with progress_bar("drawing", "symbols", wanted.quiet) as progress:
+        from miscope.models import sample as draw_from
+
+        drawn = draw_from(model, documents, length, seed, progress=progress, **given)
+    write(drawn, path)
+    source = drawn.provenance
+    about = {"file": str(path), "label": source["label"], "model": source["model"], "n_documents": drawn.n_documents}
+    about |= {"length": int(drawn.lengths[0]), "seed": seed, "sampling": source["sampling"]}
+    if wanted.json:
+        say(_as_json(about))
     else:
-        say(_shown(about, made, drawn))
-    if not quiet:
-        note(f"wrote {output}")
-        if output.suffix.lower() in _HINTS:
-            note(f"note: {_HINTS[output.suffix.lower()]}")
+        horizon = source["model"]["horizon"]
+        say(_first_line(about, drawn))
+        say(f"horizon: {'none' if horizon is None else f'{horizon:,} symbols'}")
+    _hint(path, wanted.quiet, as_lines(model, documents) if hasattr(model, "alphabet_size") else True, "model")
 
 
-def _named(process: str | None, extra: list[str]) -> tuple[str, dict[str, Any]]:
+def _of_process(process: Process, documents: int, length: int | None, seed: int, wanted: _Output) -> None:
+    """Draw from a process, write, and say what, and what is exact about it."""
+    path = _checked(wanted.path, [])
+    write = writer(path.suffix.lower(), process, documents)
+    drawn = draw(process, documents, length, seed, wanted.quiet)
+    write(drawn, path)
+    about = _about(process, drawn, own_length(process, length), seed, path)
+    say(_as_json(about) if wanted.json else _shown(about, process, drawn))
+    _hint(path, wanted.quiet, True, "process")
+
+
+def _checked(path: Path | None, inputs: list[str]) -> Path:
+    if path is None:
+        raise InputError("say where to write, -o sample.arrow (or .npy, .txt): a sample is not printed")
+    check_output(path, inputs, KINDS)
+    return path
+
+
+def _hint(path: Path, quiet: bool, lines: bool, what: str) -> None:
+    """Say what was written, and what the file does not say."""
+    if quiet:
+        return
+    note(f"wrote {path}")
+    if path.suffix.lower() == ".npy":
+        note(f"note: this file does not say of which {what} it is; an .arrow file does")
+    if path.suffix.lower() == ".txt":
+        measured = "; measure it with --documents line" if lines else ""
+        note(f"note: this file does not say of which {what} it is (an .arrow file does){measured}")
+
+
+def _named(process: str | None, context: typer.Context) -> tuple[str, dict[str, Any]]:
     """The process and those of its parameters that are options."""
     if process is None or process.startswith("-"):
-        raise InputError("name a PROCESS first, its parameters after it; miscope sample --list names them all")
-    from miscope.processes.naming import PROCESSES, kebab, parsed, value_of
+        raise InputError(
+            "name a PROCESS first, its parameters after it (miscope sample --list names them all), or a model"
+        )
+    from miscope.processes.naming import PROCESSES, kebab, parsed
 
     kind = PROCESSES[choice(kebab(parsed(process)[0]), PROCESSES, "process")]
-    known = [f"--{name.replace('_', '-')}" for name in inspect.signature(kind).parameters]
-    found: dict[str, Any] = {}
-    left = list(extra)
-    while left:
-        option, equals, value = left.pop(0).partition("=")
-        if not option.startswith("--"):
-            raise InputError(f"cannot read {option!r}: parameters of a process are written --name value")
-        choice(option, [*known, *(f"--{name}" for name in _OWN)], f"option for {kebab(kind.__name__)}")
-        if not equals and (not left or left[0].startswith("--")):
-            raise InputError(f"{option} needs a value: {option} VALUE")
-        name = option[2:].replace("-", "_")
-        if name in found:
-            raise InputError(f"{option} is given twice; say it once")
-        found[name] = value_of(value if equals else left.pop(0))
+    name = kebab(kind.__name__)
+    found, others = parameters_in(context.args, named_parameters(kind), own_options(context), name)
+    if others:
+        raise InputError(f"cannot read {others[0]!r}: parameters of a process are written --name value")
     return process, found
 
 
@@ -137,30 +227,14 @@ def _listing() -> str:
     """All processes: name, what they are, parameters with defaults."""
     from miscope.processes.naming import PROCESSES
 
-    lines = []
-    for name, kind in PROCESSES.items():
-        about = (inspect.getdoc(kind) or "").splitlines()[0].replace("`", "")
-        options = [_option(parameter) for parameter in inspect.signature(kind).parameters.values()]
-        lines += [name, f"    {about}", *_filled(options), ""]
-    return "\n".join(
-        [*lines, "VALUE: has no default. Lists are written as in JSON: --transition '[[0.9, 0.1], [0.2, 0.8]]'"]
-    )
+    values = "VALUE: has no default. Lists are written as in JSON: --transition '[[0.9, 0.1], [0.2, 0.8]]'"
+    return "\n".join([*listing(PROCESSES), values])
 
 
-def _option(parameter: inspect.Parameter) -> str:
-    name, default = f"--{parameter.name.replace('_', '-')}", parameter.default
-    if default is parameter.empty:
-        return f"{name} VALUE"
-    return f"[{name}]" if default is None or default == () else f"[{name} {default}]"
+def _as_json(about: dict[str, Any]) -> str:
+    import json
 
-
-def _filled(options: list[str]) -> list[str]:
-    import textwrap
-
-    # Options are not to be cut at their spaces and dashes.
-    whole = " ".join(option.replace(" ", "\0").replace("-", "\1") for option in options)
-    lines = textwrap.wrap(whole, 100, initial_indent="    ", subsequent_indent="    ")
-    return [line.replace("\0", " ").replace("\1", "-") for line in lines]
+    return json.dumps(about, ensure_ascii=False, allow_nan=False)
 
 
 def _about(process: Process, drawn: Any, length: int, seed: int, path: Path) -> dict[str, Any]:
@@ -182,13 +256,16 @@ def _exact(process: Process, lags: list[int]) -> list[float] | None:
         return None
 
 
-def _shown(about: dict[str, Any], process: Process, drawn: Any) -> str:
-    """What was drawn and what is exact about it, for people."""
+def _first_line(about: dict[str, Any], drawn: Any) -> str:
     kinds = f"symbols of {drawn.alphabet_size:,} kinds" if hasattr(drawn, "alphabet_size") else "real numbers"
     documents = "document" if drawn.n_documents == 1 else "documents"
-    lines = [
-        f"{about['label']}: {about['n_documents']:,} {documents} of {about['length']:,} {kinds}, seed {about['seed']}"
-    ]
+    size = f"{about['n_documents']:,} {documents} of {about['length']:,} {kinds}"
+    return f"{about['label']}: {size}, seed {about['seed']}"
+
+
+def _shown(about: dict[str, Any], process: Process, drawn: Any) -> str:
+    """What was drawn and what is exact about it, for people."""
+    lines = [_first_line(about, drawn)]
     if about["exact"] is None:
         return "\n".join([*lines, "exact mutual information: not known, only by measuring"])
     rows = [("lag", "exact MI (nats)")] * bool(about["lags"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
 
 from miscope.cli.common import note, progress_bar
 from miscope.errors import InputError
@@ -19,18 +21,57 @@ if TYPE_CHECKING:
 __all__ = [
     "DOCUMENTS",
     "LENGTH",
+    "Encoding",
     "Exact",
+    "FoldCase",
+    "Quantiles",
+    "Separator",
+    "TextDocuments",
+    "Unit",
     "check_source",
+    "cut_alike",
     "draw",
     "exact_of",
     "in_symbols",
     "make_process",
     "own_length",
     "read_files",
+    "text_options",
+]
+
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        help="What a symbol of text is: byte, character, word, or token (split at white space only). "
+        "Default: character.",
+        show_default=False,
+    ),
+]
+TextDocuments = Annotated[
+    str | None,
+    typer.Option(
+        help="What a document of text is: file, line, blank-line, or none (all one). Default: file.",
+        show_default=False,
+    ),
+]
+Separator = Annotated[str | None, typer.Option(help="Text that separates documents, instead of --documents.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of the text. Default: utf-8.", show_default=False)]
+FoldCase = Annotated[bool, typer.Option("--fold-case", help="Take capital and small letters as the same.")]
+Quantiles = Annotated[
+    int | None,
+    typer.Option(help="Symbols that real numbers are cut into, equally frequent. Default: 4.", show_default=False),
 ]
 
 DOCUMENTS, LENGTH, QUANTILES = 64, 4096, 4
 """How many documents are drawn from a process, of how many symbols, and of how many kinds if it gives numbers."""
+
+
+def text_options(
+    unit: str | None, documents: str | None, separator: str | None, encoding: str | None, fold_case: bool
+) -> dict[str, Any]:
+    """Those options of text that were given."""
+    texts = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding, "fold_case": fold_case}
+    return {name: value for name, value in texts.items() if value not in (None, False)}
 
 
 def check_source(
@@ -91,6 +132,17 @@ def in_symbols(process: Process, n_quantiles: int | None) -> Process:
             "--quantiles out, and measure with --estimator gaussian"
         )
     return process.quantised(QUANTILES if n_quantiles is None else n_quantiles)
+
+
+def cut_alike(series: Series, like: Sequences) -> Sequences:
+    """Real numbers cut into symbols at the same places as others were."""
+    import numpy as np
+
+    from miscope.sequences import Sequences
+
+    cut = like.provenance["quantised"]
+    codes = np.searchsorted(cut["edges"], series.values, side="right").astype(like.codes.dtype)
+    return Sequences(codes, series.offsets, like.alphabet_size, None, {**series.provenance, "quantised": cut})
 
 
 def own_length(process: Process, length: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,36 +12,52 @@ from miscope.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from miscope.processes import Process
     from miscope.sequences import Sequences, Series
 
-__all__ = ["KINDS", "writer"]
+__all__ = ["KINDS", "as_lines", "writer"]
 
 KINDS = (".arrow", ".npy", ".txt")
 
+_BREAKS = "\n\t"  # characters that are none on paper, which a text may hold all the same
 
-def writer(suffix: str, process: Process) -> Callable[[Any, Path], None]:
-    """What writes a sample of this process to such a file, if it can be written there."""
-    from miscope.processes import RealProcess
 
-    if isinstance(process, RealProcess):
+def writer(suffix: str, source: Any, n_documents: int) -> Callable[[Any, Path], None]:
+    """What writes a sample of this process or model to such a file, if it can be written there."""
+    if hasattr(source, "n_channels"):
         if suffix != ".npy":
-            cut = " or cut them into symbols with --quantiles 4" if process.n_channels == 1 else ""
-            raise InputError(f"{process.label} gives real numbers, which {suffix} files do not hold: write .npy,{cut}")
+            is_process = source.n_channels == 1 and hasattr(source, "quantised")
+            cut = ", or cut them into symbols with --quantiles 4" if is_process else ""
+            raise InputError(f"{source.label} gives real numbers, which {suffix} files do not hold: write .npy{cut}")
         return _write_npy
     if suffix == ".txt":
-        _characters(process)
-    return {".arrow": _write_arrow, ".npy": _write_npy, ".txt": _write_text}[suffix]
+        return partial(_write_text, _characters(source, n_documents), as_lines(source, n_documents))
+    return {".arrow": _write_arrow, ".npy": _write_npy}[suffix]
 
 
-def _characters(sequences: Any) -> str:
-    """The character of each code; refused where a symbol is not just one."""
-    alphabet = sequences.alphabet if sequences.alphabet is not None else range(sequences.alphabet_size)
-    symbols = [str(symbol) for symbol in alphabet]
-    if not all(len(symbol) == 1 and symbol.isprintable() for symbol in symbols) or len(set(symbols)) < len(symbols):
+def as_lines(source: Any, n_documents: int) -> bool:
+    """Whether a .txt file has a document a line: always, but for one document with line breaks in it."""
+    return n_documents > 1 or not any(symbol in _BREAKS for symbol in _symbols(source))
+
+
+def _symbols(source: Any) -> list[str]:
+    """The symbol of each code, as text."""
+    alphabet = getattr(source, "alphabet", None)
+    return [str(symbol) for symbol in (range(source.alphabet_size) if alphabet is None else alphabet)]
+
+
+def _characters(source: Any, n_documents: int) -> str:
+    """The character of each code; refused where a symbol is not just one, or would end a line."""
+    symbols = _symbols(source)
+    plain = [len(symbol) == 1 and (symbol.isprintable() or symbol in _BREAKS) for symbol in symbols]
+    if not all(plain) or len(set(symbols)) < len(symbols):
         raise InputError(
-            f"a .txt file has one character for each symbol, but {sequences.alphabet_size} symbols are not all single "
+            f"a .txt file has one character for each symbol, but {source.alphabet_size} symbols are not all single "
             "characters here: write .arrow or .npy"
+        )
+    if as_lines(source, n_documents) and any(symbol in _BREAKS for symbol in symbols):
+        raise InputError(
+            "a .txt file has one document a line, and one character for each symbol; here line breaks or tabs are "
+            "symbols too: draw one document, --documents 1, or write .arrow or .npy"
         )
     return "".join(symbols)
 
@@ -64,12 +81,13 @@ def _rows(drawn: Any) -> np.ndarray:
     return values.reshape(drawn.n_documents, -1, *values.shape[1:])
 
 
-def _write_text(drawn: Sequences, path: Path) -> None:
+def _write_text(characters: str, lines: bool, drawn: Sequences, path: Path) -> None:
     import numpy as np
 
     from miscope.atomic import atomic_path
 
-    points = np.array([ord(character) for character in _characters(drawn)], "<u4")
+    points = np.array([ord(character) for character in characters], "<u4")
+    end = "\n" if lines else ""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for row in _rows(drawn):
-            file.write((points[row].tobytes().decode("utf-32-le") + "\n").encode())
+            file.write((points[row].tobytes().decode("utf-32-le") + end).encode())

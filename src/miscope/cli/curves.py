@@ -1,0 +1,110 @@
+"""Curves, tables and fits by name: what `fit` and `compare` read, from files or from standard input."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from miscope.errors import FormatError, InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from miscope.curve import MICurve
+    from miscope.decay import DecayFit
+
+__all__ = ["CURVES", "FIGURES", "SCALES", "STDIN", "called", "check_names", "fit_named", "names_curve", "read_any"]
+
+CURVES = (".json", ".parquet")
+FIGURES = (".png", ".svg", ".pdf")
+SCALES = ("log-log", "lin-log", "log-lin", "lin-lin")
+STDIN = "-"
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_HEAD = 200  # bytes, in which a file of miscope says what it is
+
+
+def called(name: str) -> str:
+    """What to call this in messages."""
+    from miscope.sequences.sources import shown
+
+    return "standard input" if name == STDIN else shown(name)
+
+
+def names_curve(name: str) -> bool:
+    """Whether this is how a curve, a fit or a table is named, be there one or not."""
+    return name == STDIN or Path(name).suffix.lower() in (*CURVES, *_SEPARATORS)
+
+
+def check_names(names: list[str]) -> None:
+    """Refuse to read standard input more than once."""
+    if names.count(STDIN) > 1:
+        raise InputError("- is standard input, which is read once only: write one of the curves to a file")
+
+
+def fit_named(name: str, source: Any, laws: str | list[str], lags: str | None, floor: bool | str) -> DecayFit:
+    """The fit of one curve; a table's has the name of its file, and so have errors."""
+    from miscope.decay import fit as fit_curve
+
+    try:
+        found = fit_curve(source, laws, lags, floor)
+    except InputError as error:
+        raise InputError(f"{called(name)}: {error}") from None
+    return found if found.label else dataclasses.replace(found, label=called(name))
+
+
+def read_any(name: str) -> MICurve | DecayFit | pa.Table:
+    """A curve or a fit, from a file or from standard input, or a table."""
+    from miscope.curve.storage import from_bytes
+    from miscope.decay.storage import FORMAT, from_json
+
+    known_as, suffix = called(name), Path(name).suffix.lower()
+    content = _content(name)
+    if suffix in _SEPARATORS:
+        return _table(content, _SEPARATORS[suffix], known_as)
+    # A fit says what it is in the beginning, also one that is cut off.
+    if f'"{FORMAT}"'.encode() in content[:_HEAD]:
+        return from_json(content.decode("utf-8", "replace"), known_as)
+    try:
+        return from_bytes(content, known_as)
+    except FormatError:
+        if name == STDIN or suffix in CURVES:
+            raise
+        raise FormatError(
+            f"{known_as} is not a curve (.json, .parquet, or a table .csv, .tsv): to measure and fit in one go, "
+            f"miscope measure {known_as} --fit"
+        ) from None
+
+
+def _content(name: str) -> bytes:
+    if name == STDIN:
+        if sys.stdin is None:
+            raise InputError("cannot read standard input: it is closed")
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except (OSError, ValueError) as error:  # the latter for names that cannot be
+        raise InputError(f"cannot read {called(name)!r}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _table(content: bytes, separator: str, known_as: str) -> pa.Table:
+    """A table of text, its columns those of a curve."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    try:
+        table = csv.read_csv(pa.BufferReader(content), parse_options=csv.ParseOptions(delimiter=separator))
+        names = [name.strip() for name in table.column_names]
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise FormatError(f"{known_as} is not a table of numbers: {reason}") from None
+    if not {"lag", "lags"} & {*names} or not {"mi", "excess"} & {*names}:
+        raise InputError(
+            f"{known_as} has the columns {', '.join(names)}; a table to fit has lag and mi (or excess), and perhaps "
+            "stderr (or excess_stderr)"
+        )
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{known_as} has the column {twice[0]} more than once: leave one of them")
+    return table.rename_columns(names)

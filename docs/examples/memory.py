@@ -4,7 +4,8 @@ python docs/examples/memory.py [--small] [--folder FOLDER]
 
 Trains each network on fresh samples of a binary power law, 512 symbols a document, draws documents of 8192 symbols from
 the recurrent ones and of 512 from the Transformer, and writes memory.png (curves and their ratio to the data),
-spectrum.png (the curve that each network's own spectrum foretells) and memory.md (the tables).
+spectrum.png (the curve that each network's own spectrum foretells) and memory.md (the tables). The law at large lags is
+that from half the foretold correlation length on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from miscope.figures import plot_spectrum
 
 DATA = ms.processes.PowerLawBinary(amplitude=0.1, exponent=0.4)
 CONTEXT = 512
-TAIL = 96  # lags from which on the law of a recurrent network's decay is asked for
 COMPARED = [1, 2, 4, 8, 16, 32, 64, 128, 256]  # lags at which the two ways to count are compared
 
 
@@ -59,27 +59,26 @@ def run(size: Size, folder: Path) -> None:
     lags = log_lags(1, size.length // 3, 28)
     reaches, spectra, curves, trained = [], [], [], {}
     rows = [
-        "| network | parameters | loss | law at large lags | correlation length | by its spectrum | reach | training |",
+        "| network | parameters | loss | law at large lags | correlation length | by its spectrum | reach | time |",
         "|" + "---|" * 8,
     ]
     for name, network in size.networks.items():
         start = time.monotonic()
-        # A Transformer's steps take longer, and fewer of them are enough.
-        model = trained[name] = ms.train(
-            network, DATA, steps=size.steps // (2 if network.horizon else 1), length=CONTEXT
-        )
-        seconds = time.monotonic() - start
-        if network.horizon:
-            within = lags[lags < CONTEXT]
-            curve = ms.probe(model, within, 4 * size.documents, CONTEXT, seed=1, label=name)
+        if network.horizon:  # its steps take longer: smaller batches, and half as many
+            model = ms.train(network, DATA, steps=size.steps // 2, batch=16, length=CONTEXT)
+            curve = ms.probe(model, lags[lags < CONTEXT], 4 * size.documents, CONTEXT, seed=1, label=name)
             law, length, foretold = ms.fit(curve), "-", "-"
         else:
+            model = ms.train(network, DATA, steps=size.steps, length=CONTEXT)
             curve = ms.probe(model, lags, size.documents, size.length, seed=1, label=name)
-            law = ms.fit(curve, lags=f"{TAIL}:") if curve.significant()[lags >= TAIL].sum() > 3 else ms.fit(curve)
+            found = foresee(model, size)
+            law = ms.fit(curve, lags=f"{found.correlation_length / 2:.0f}:")
             length = rounded(law.correlation_length) if law.laws else "-"
-            spectra.append(ms.spectrum(model, min(256, size.documents), min(4096, size.length), seed=2))
-            foretold = f"{spectra[-1].correlation_length:.0f} ({spectra[-1].low:.0f} to {spectra[-1].high:.0f})"
+            foretold = f"{found.correlation_length:.0f} ({found.low:.0f} to {found.high:.0f})"
+            spectra.append(found)
             curves.append(curve)
+        seconds = time.monotonic() - start
+        trained[name] = model
         reaches.append(ms.reach(DATA, curve))
         rows.append(
             f"| {name} | {model.n_parameters:,} | {model.history.valid[-1]:.4f} | {law.verdict.kind} | {length} | "
@@ -91,6 +90,15 @@ def run(size: Size, folder: Path) -> None:
     recurrent = {name: model for name, model in trained.items() if model.horizon is None}
     rows += ["", *gains(recurrent, size)]
     (folder / "memory.md").write_text("\n".join(rows) + "\n")
+
+
+def foresee(model: Any, size: Size) -> Any:
+    """The spectrum from a short run, or a longer one where the memory is long."""
+    length = min(4096, size.length)
+    found = ms.spectrum(model, min(256, size.documents), length, seed=2)
+    if 10 * found.correlation_length > length and size.documents > 256:
+        found = ms.spectrum(model, 256, 4 * length, seed=2)
+    return found
 
 
 def rounded(estimate: Any) -> str:

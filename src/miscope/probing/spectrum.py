@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_SYMBOLS = 256
 _MOST_APART = 0.1
+_TIMES = 5  # correlation times of correlations, which are twice as long, that a document should have
 _MOST_BYTES = 1 << 32
 
 
@@ -323,8 +324,8 @@ def _warnings(modes: ModeSet, by_step: Mapping[int, float], length: int, n: int)
     last, centre = modes.step, modes.length
     if not modes.visible.any():
         found.append("no mode stands above its error in the outputs: the model has no memory, or the run is too short")
-    if last < centre:
-        wanted = int(16 * centre)
+    if last < centre or length < _TIMES * 2 * centre:
+        wanted = int(20 * centre)
         found.append(
             f"documents are short for this memory: draw longer ones, length={wanted:,} or more (now {length:,}), some "
             f"{n * wanted:.1g} symbols"

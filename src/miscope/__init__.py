@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from miscope import models, probing, processes
     from miscope.counting import Fingerprints, PairCounts, count_fingerprints, count_pairs
     from miscope.curve import MICurve, measure
+    from miscope.curve.contributions import contributions
     from miscope.decay import Comparison, DecayFit, compare, fit
     from miscope.errors import FormatError, InputError, MiscopeError, MissingExtraError
     from miscope.estimation.entropy import entropy, mutual_information
@@ -25,10 +26,24 @@ if TYPE_CHECKING:
     from miscope.models.training import train
     from miscope.probing.conditional import probe
     from miscope.probing.couplings import couplings
+    from miscope.probing.drift import drift
     from miscope.probing.reach import reach
     from miscope.probing.spectrum import spectrum
+    from miscope.probing.uniformity import uniformity
     from miscope.processes.planning import detectable_lag
-    from miscope.sequences import Sequences, Series, builtin_corpus, read, read_npy, read_text
+    from miscope.sequences import (
+        Sequences,
+        Series,
+        builtin_corpus,
+        read,
+        read_fasta,
+        read_hub,
+        read_npy,
+        read_table,
+        read_text,
+        read_tokens,
+        tokenize,
+    )
 
 __all__ = [
     "Comparison",
@@ -45,10 +60,12 @@ __all__ = [
     "__version__",
     "builtin_corpus",
     "compare",
+    "contributions",
     "count_fingerprints",
     "count_pairs",
     "couplings",
     "detectable_lag",
+    "drift",
     "entropy",
     "fit",
     "measure",
@@ -60,17 +77,24 @@ __all__ = [
     "processes",
     "reach",
     "read",
+    "read_fasta",
+    "read_hub",
     "read_npy",
+    "read_table",
     "read_text",
+    "read_tokens",
     "sample",
     "spectrum",
+    "tokenize",
     "train",
+    "uniformity",
 ]
 
 # Loaded when first asked for, so that `import miscope` stays quick.
 _ROOMS = {
     "counting": ("Fingerprints", "PairCounts", "count_fingerprints", "count_pairs"),
     "curve": ("MICurve", "measure"),
+    "curve.contributions": ("contributions",),
     "decay": ("Comparison", "DecayFit", "compare", "fit"),
     "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
     "estimation.entropy": ("entropy", "mutual_information"),
@@ -79,10 +103,24 @@ _ROOMS = {
     "models.training": ("train",),
     "probing.conditional": ("probe",),
     "probing.couplings": ("couplings",),
+    "probing.drift": ("drift",),
     "probing.reach": ("reach",),
     "probing.spectrum": ("spectrum",),
+    "probing.uniformity": ("uniformity",),
     "processes.planning": ("detectable_lag",),
-    "sequences": ("Sequences", "Series", "builtin_corpus", "read", "read_npy", "read_text"),
+    "sequences": (
+        "Sequences",
+        "Series",
+        "builtin_corpus",
+        "read",
+        "read_fasta",
+        "read_hub",
+        "read_npy",
+        "read_table",
+        "read_text",
+        "read_tokens",
+        "tokenize",
+    ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -93,7 +131,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'miscope' has no attribute {name!r}")
     room = _ROOM_OF[name]
-    if room.startswith(("models", "probing")):
+    if room.startswith(("models", "probing")) and name not in ("drift", "uniformity"):
         from miscope.errors import require
 
         require("torch", "models", f"miscope.{name}")

@@ -36,8 +36,8 @@ def bad_files(folder) -> Path:
     whole = (folder / "good.arrow").read_bytes()
     (folder / "cut.arrow").write_bytes(whole[: len(whole) // 2])
     (folder / "text.arrow").write_text("this is no Arrow file at all")
-    with ipc.new_file(folder / "floats.arrow", pa.schema([("price", pa.float64())])) as file:
-        file.write_table(pa.table({"price": [0.5, 1.5]}))
+    with ipc.new_file(folder / "dates.arrow", pa.schema([("day", pa.date32())])) as file:
+        file.write_table(pa.table({"day": pa.array([1, 2], pa.date32())}))
     (folder / "folder").mkdir()
     return folder
 
@@ -62,7 +62,7 @@ def bad_files(folder) -> Path:
         ("cut.npy", ["cut.npy", "damaged"]),
         ("cut.arrow", ["cut.arrow", "cut off"]),
         ("text.arrow", ["text.arrow", "no Arrow file"]),
-        ("floats.arrow", ["floats.arrow", "price"]),
+        ("dates.arrow", ["dates.arrow", "day"]),
     ],
 )
 def test_a_file_that_cannot_be_used(bad_files, refused, name, words):

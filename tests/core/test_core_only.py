@@ -9,7 +9,7 @@ import pytest
 
 import miscope as ms
 
-MODELLING = ("couplings", "probe", "probing", "reach", "sample", "spectrum", "train")
+MODELLING = ("couplings", "probe", "reach", "sample", "spectrum", "train")
 HEAVY = ("torch", "dask", "plotly", "pandas", "matplotlib", "numba", "scipy", "pyarrow", "typer", "rich", "lmfit")
 
 
@@ -46,10 +46,12 @@ def test_public_surface():
         "__version__",
         "builtin_corpus",
         "compare",
+        "contributions",
         "count_fingerprints",
         "count_pairs",
         "couplings",
         "detectable_lag",
+        "drift",
         "entropy",
         "fit",
         "measure",
@@ -61,11 +63,17 @@ def test_public_surface():
         "processes",
         "reach",
         "read",
+        "read_fasta",
+        "read_hub",
         "read_npy",
+        "read_table",
         "read_text",
+        "read_tokens",
         "sample",
         "spectrum",
+        "tokenize",
         "train",
+        "uniformity",
     ]
     assert dir(ms) == sorted(ms.__all__)
     for name in ms.__all__:
@@ -108,5 +116,5 @@ def test_models_are_named_before_torch_is_there():
 @pytest.mark.extras
 def test_the_full_environment_is_full():
     """Catches a full job that silently runs without what it is there to test."""
-    for package in ("pandas", "torch", "safetensors", "accelerate", "transformers", "tokenizers"):
+    for package in ("pandas", "torch", "safetensors", "accelerate", "transformers", "tokenizers", "datasets"):
         assert importlib.util.find_spec(package), package

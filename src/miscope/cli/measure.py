@@ -29,8 +29,8 @@ def measure(
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Text (also .gz, .xz, .zst; globs; - for standard input), .npy of codes or of real numbers, or an "
-            "Arrow file of miscope. Several files of text make one corpus.",
+            help="Text (also .gz, .xz, .zst; globs; - for standard input), a table (.csv, .tsv, .parquet), FASTA, "
+            ".npy of codes or of real numbers, or an Arrow file of miscope. Several files of a kind make one corpus.",
             show_default=False,
         ),
     ] = None,
@@ -73,6 +73,36 @@ def measure(
         str | None, typer.Option(help="Encoding of the text. Default: utf-8.", show_default=False)
     ] = None,
     fold_case: Annotated[bool, typer.Option("--fold-case", help="Take capital and small letters as the same.")] = False,
+    column: Annotated[
+        str | None, typer.Option(help="Of a table: the column to measure. Default: the only one.", show_default=False)
+    ] = None,
+    document_column: Annotated[
+        str | None, typer.Option(help="Of a table: a new document where this changes.", show_default=False)
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Of a table: times, which may not go backwards.", show_default=False)
+    ] = None,
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            help="Of a column of numbers: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; of "
+            "prices: returns, returns:sign, returns:quantiles:4, returns:volatility:4.",
+            show_default=False,
+        ),
+    ] = None,
+    gaps: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a table with times: a new document after so many usual steps (3), or so long (1h, 3d), or "
+            "none. Default: 3 within a day, none for daily data.",
+            show_default=False,
+        ),
+    ] = None,
+    codons: Annotated[bool, typer.Option("--codons", help="Of FASTA: triplets of bases as symbols.")] = False,
+    reverse_complement: Annotated[
+        bool, typer.Option("--reverse-complement", help="Of FASTA: the other strand too, as documents of its own.")
+    ] = False,
     lags: Annotated[
         str | None,
         typer.Option(
@@ -157,6 +187,10 @@ def measure(
 
       miscope measure returns.npy --estimator gaussian
 
+      miscope measure prices.csv --column Close --time-column Date --as returns:volatility:4
+
+      miscope measure genome.fa.gz --codons --null document
+
       miscope measure --process ising-chain:coupling=0.8 --plot curve.png
     """
     choice(scale, _SCALES, "scale")
@@ -166,7 +200,9 @@ def measure(
     check_output(output, named, _CURVES)
     check_output(plot, named, _FIGURES)
     texts = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding, "fold_case": fold_case}
-    of_files = {name: value for name, value in texts.items() if value not in (None, False)}
+    tables = {"column": column, "document": document_column, "time": time_column, "as_": as_, "gaps": gaps}
+    records = {"codons": codons, "reverse_complement": reverse_complement}
+    of_files = {name: value for name, value in (texts | tables | records).items() if value not in (None, False)}
     sizes = {"n_documents": n_documents, "length": length}
     of_process = {name: value for name, value in sizes.items() if value is not None}
     check_source(named, process, of_files, of_process)

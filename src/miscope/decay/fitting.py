@@ -209,7 +209,10 @@ def errors_of(found: Solution) -> Errors:
         return Errors(gain.T, np.where(unknown, np.nan, 0.0)[None], np.inf)
     model = found.discrepancy**2 * metric.own + metric.saturation + metric.flattening
     white = metric.whiten(metric.whiten(model, found.k).T, found.k)
-    spreads, axes = np.linalg.eigh(gain @ white @ gain.T)
+    spread = gain @ white @ gain.T
+    if not np.isfinite(spread).all():  # a law so far from holding here that its own error has no numbers
+        return Errors(np.zeros((0, len(theta))), np.full((1, len(theta)), np.nan), np.inf)
+    spreads, axes = np.linalg.eigh(spread)
     own = np.where(unknown, np.nan, np.sqrt(np.maximum(spreads, 0.0))[:, None] * axes.T)
 
     def again(values: Floats) -> Theta:

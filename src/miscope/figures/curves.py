@@ -98,13 +98,13 @@ def plot(
     curve of ``estimator="bracket"`` is a band from its lower to its upper bound, in a paler one with their intervals.
 
     A fit is drawn by `miscope.figures.plot_fit`: the curve and its laws, log-log beside lin-log, and residuals below;
-    what probing finds by `plot_reach`, `plot_couplings` and `plot_spectrum` of the same place, one or several.
+    what probing finds by `plot_reach`, `plot_couplings`, `plot_spectrum`, `plot_uniformity` and `plot_drift`.
 
     Parameters
     ----------
     result
-        One `MICurve`, or several of the same quantity and unit, or one `DecayFit`; or what `reach`, `couplings` or
-        `spectrum` return.
+        One `MICurve`, or several of the same quantity and unit, or one `DecayFit`; or what `reach`, `couplings`,
+        `spectrum`, `uniformity` or `drift` return.
     path
         File to write as well: ``.png``, ``.svg`` or ``.pdf``.
     ax
@@ -304,6 +304,8 @@ _SPECIALISTS = {
     ("miscope.probing.reach", "Reach"): "plot_reach",
     ("miscope.probing.couplings", "Couplings"): "plot_couplings",
     ("miscope.probing.spectrum", "Spectrum"): "plot_spectrum",
+    ("miscope.probing.uniformity", "Uniformity"): "plot_uniformity",
+    ("miscope.probing.drift", "Drift"): "plot_drift",
 }
 
 
@@ -312,9 +314,9 @@ def _specialist(result: Any) -> Callable[..., Any] | None:
     first = result[0] if isinstance(result, list | tuple) and result else result
     for (module, kind), name in _SPECIALISTS.items():
         if module in sys.modules and isinstance(first, getattr(sys.modules[module], kind)):
-            from miscope.figures import models
+            import miscope.figures as room
 
-            drawer: Callable[..., Any] = getattr(models, name)
+            drawer: Callable[..., Any] = getattr(room, name)
             return drawer
     return None
 

@@ -114,7 +114,8 @@ class TorchModel(nn.Module):
         return f"{type(self).__name__}{shape}"
 
     def __repr__(self) -> str:
-        shown = {name: value for name, value in self.config.items() if value not in (None, False) and name != "seed"}
+        # Without what is off: None, False, no dropout.
+        shown = {name: value for name, value in self.config.items() if value not in (None, 0) and name != "seed"}
         arguments = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         reach = "no horizon" if self.horizon is None else f"horizon {self.horizon:,}"
         return f"{type(self).__name__}({arguments}): {self.n_parameters:,} parameters, {reach}"

@@ -248,7 +248,7 @@ def sources(model: Any, data: Data, valid: Any, batch: int, length: int, seed: i
         held_out = _held_out(model, data, batch, length, seed, whole)
     elif valid is not False:
         valid = as_data(model, valid, "valid")
-        held_out = _held_out(model, valid, batch, length, seed, whole)
+        held_out = _held_out(model, valid, batch, length, seed, whole, alphabet)
     training: Stream
     if isinstance(data, Process):
         training = Drawn(data, batch, length, seed)
@@ -271,8 +271,16 @@ class _Recoded:
         return self._table[codes], mask
 
 
-def _held_out(model: Any, data: Data, batch: int, length: int, seed: int, whole: bool) -> list[Batch]:
-    table = None if hasattr(model, "n_channels") else recoding(model, data)[0]
+def _held_out(
+    model: Any,
+    data: Data,
+    batch: int,
+    length: int,
+    seed: int,
+    whole: bool,
+    alphabet: tuple[str | int, ...] | None = None,
+) -> list[Batch]:
+    table = None if hasattr(model, "n_channels") else recoding(model, data, alphabet)[0]
     if not isinstance(data, Process):
         return Windows(data, batch, length, seed, None, table, whole).tiles(_EVALUATED * batch)
     drawn: Stream = Drawn(data, batch, length, seed, _HELD_OUT)
@@ -331,15 +339,19 @@ def held_out_split(data: Sequences | Series, seed: int) -> tuple[Regions, Region
     return Regions(starts, cuts), Regions(cuts, ends)
 
 
-def recoding(model: Any, data: Any) -> tuple[Array | None, tuple[str | int, ...] | None]:
+def recoding(
+    model: Any, data: Any, alphabet: tuple[str | int, ...] | None = None
+) -> tuple[Array | None, tuple[str | int, ...] | None]:
     """The model's code of each code of the data, or None where they are the same; and the alphabet to record.
+
+    `alphabet` is the one that the model is about to be given, where it has none.
 
     Raises
     ------
     InputError
         If the data have symbols that the model does not know.
     """
-    known: tuple[str | int, ...] | None = getattr(model, "alphabet", None)
+    known: tuple[str | int, ...] | None = getattr(model, "alphabet", None) or alphabet
     own: tuple[str | int, ...] | None = data.alphabet
     if known is None or own is None or known == own:
         if data.alphabet_size > model.alphabet_size:

@@ -47,7 +47,8 @@ def make(name: str, alphabet_size: int | None = None, parameters: Mapping[str, A
     """
     by_class = {kind.__name__: key for key, kind in MODELS.items()}
     name = by_class.get(name) or choice(kebab(name), MODELS, "model")
-    known = list(inspect.signature(MODELS[name]).parameters)
+    signature = inspect.signature(MODELS[name]).parameters.values()
+    known = [each.name for each in signature if each.kind is not each.VAR_KEYWORD]
     arguments = dict(parameters or {})
     for parameter in arguments:
         choice(parameter, [each for each in known if each != "alphabet_size"], f"parameter of {name}")

@@ -141,7 +141,7 @@ class ElmanRNN(_Recurrent):
     Examples
     --------
     >>> ElmanRNN(alphabet_size=2, width=8)
-    ElmanRNN(alphabet_size=2, width=8, depth=1, dropout=0.0, nonlinearity='tanh'): 186 parameters, no horizon
+    ElmanRNN(alphabet_size=2, width=8, depth=1, nonlinearity='tanh'): 186 parameters, no horizon
 
     References
     ----------
@@ -206,7 +206,7 @@ class LSTM(_Recurrent):
     Examples
     --------
     >>> LSTM(alphabet_size=2, width=16, depth=2)
-    LSTM(alphabet_size=2, width=16, depth=2, dropout=0.0): 4,434 parameters, no horizon
+    LSTM(alphabet_size=2, width=16, depth=2): 4,434 parameters, no horizon
 
     References
     ----------

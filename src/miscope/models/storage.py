@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_bytes
 from torch import Tensor
 
 from miscope._version import __version__
@@ -123,7 +123,8 @@ def write_tensors(
     # Copies: safetensors refuses tensors that share memory, as tied weights do.
     plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata={"miscope": signed(plain, text)})
+        # Not its own save_file, whose files nobody else may read.
+        temporary.write_bytes(as_bytes(plain, metadata={"miscope": signed(plain, text)}))
 
 
 def read_tensors(

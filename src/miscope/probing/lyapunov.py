@@ -48,7 +48,7 @@ def driven_exponent(model: Any, seed: int = 0) -> float:
             read = _value(twin, law, generator)
             also_read = _value(twin, other_law, generator) if t < _APART else read
             if t > _APART:
-                apart = (twin.features(one) - twin.features(other)).norm(dim=1)
+                apart = (twin.features(one).double() - twin.features(other).double()).norm(dim=1)
                 logarithms.append(apart.clamp_min(1e-300).log().mean().item())
                 if logarithms[-1] < np.log(_LEAST):
                     break

@@ -138,7 +138,7 @@ class Spectrum:
         return f"Spectrum({self.label!r}: correlation length {self.correlation_length:.4g} symbols)"
 
     def __str__(self) -> str:
-        driven = "inf" if self.driven_exponent >= 0 else f"{-0.5 / self.driven_exponent:.4g}"
+        driven = "without end" if self.driven_exponent >= 0 else f"{-0.5 / self.driven_exponent:.4g}"
         lengths = correlation_length(self.eigenvalues, 1)
         rows = [
             f"  {length:9.4g}  {amplitude:9.2g} ± {error:.1g}{'' if seen else '   (not seen in the outputs)'}"

@@ -1,9 +1,25 @@
-"""Data becomes symbol codes: the container, and readers of text, arrays and Arrow files."""
+"""Data becomes symbol codes: the container, and readers of text, tokens, tables, genomes, data sets, arrays."""
 
+from miscope.sequences.biology import read_fasta
 from miscope.sequences.builtin import builtin_corpus
 from miscope.sequences.container import Sequences
+from miscope.sequences.hub import read_hub
 from miscope.sequences.reading import read, read_npy
 from miscope.sequences.series import Series
+from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
+from miscope.sequences.tokens import read_tokens, tokenize
 
-__all__ = ["Sequences", "Series", "builtin_corpus", "read", "read_npy", "read_text"]
+__all__ = [
+    "Sequences",
+    "Series",
+    "builtin_corpus",
+    "read",
+    "read_fasta",
+    "read_hub",
+    "read_npy",
+    "read_table",
+    "read_text",
+    "read_tokens",
+    "tokenize",
+]

@@ -1,4 +1,4 @@
-"""Files, globs and standard input become bytes: found, decompressed, hashed, with every failure explained."""
+"""Files, globs, addresses and standard input become bytes: found, decompressed, hashed, every failure explained."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, pieces
+from miscope.sequences.remote import expand_url, is_url, public, read_url, refuse_cut, size_of_url
 
 __all__ = ["Paths", "Progress", "Source", "expand", "label_of", "read_sources"]
 
@@ -44,7 +45,7 @@ class Source:
 
 
 def expand(paths: Paths) -> list[str]:
-    """Return the files that `paths` stands for: globs expanded and sorted, everything else as it is."""
+    """Return the files that `paths` stands for: globs and addresses expanded and sorted, everything else as it is."""
     one = isinstance(paths, str | os.PathLike)
     files = [file for path in ([paths] if one else paths) for file in _expand_one(os.fspath(path))]  # type: ignore[arg-type,union-attr]
     if not files:
@@ -53,6 +54,9 @@ def expand(paths: Paths) -> list[str]:
 
 
 def _expand_one(path: str) -> list[str]:
+    if is_url(path):
+        return expand_url(path)
+    refuse_cut(path)
     path = str(Path(path).expanduser()) if path.startswith("~") else path
     if path == STDIN or os.path.exists(path) or not glob.has_magic(path):  # noqa: PTH110 - never raises
         return [path]
@@ -68,7 +72,7 @@ def label_of(files: list[str]) -> str:
     >>> label_of(["texts/a.txt", "texts/b.txt", "texts/c.txt"])
     'a.txt and 2 more'
     """
-    first = "<stdin>" if files[0] == STDIN else shown(Path(files[0]).name)
+    first = "<stdin>" if files[0] == STDIN else Path(_name_of(files[0])).name
     return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
 
 
@@ -79,6 +83,11 @@ def shown(name: str) -> str:
     True
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _name_of(file: str) -> str:
+    """How a file is called in results: Unicode, and without the secrets that an address may have."""
+    return "<stdin>" if file == STDIN else shown(public(file) if is_url(file) else file)
 
 
 def read_sources(files: list[str], progress: Progress | None = None) -> Iterator[Source]:
@@ -92,11 +101,13 @@ def read_sources(files: list[str], progress: Progress | None = None) -> Iterator
             done += piece.stop - piece.start
             if progress is not None:
                 progress(done, max(total, done))
-        name = "<stdin>" if file == STDIN else shown(file)
+        name = _name_of(file)
         yield Source(name, _decompress(raw, name), len(raw), digest.hexdigest())
 
 
 def _size(file: str) -> int:
+    if is_url(file):
+        return size_of_url(file)
     try:
         return 0 if file == STDIN else Path(file).stat().st_size
     except (OSError, ValueError):
@@ -104,7 +115,9 @@ def _size(file: str) -> int:
 
 
 def _raw(file: str) -> Array:
-    """Return the bytes of a file: mapped if it is a regular one, read if it is a pipe."""
+    """Return the bytes of a file: mapped if it is a regular one, read if it is a pipe or somewhere else."""
+    if is_url(file):
+        return np.frombuffer(read_url(file), np.uint8)
     if file == STDIN:
         if sys.stdin is None:
             raise InputError("cannot read standard input: it is closed")

@@ -1,0 +1,304 @@
+"""Files with columns, CSV, Parquet and Arrow, read batch by batch, and of their columns only those that are needed."""
+
+from __future__ import annotations
+
+import abc
+import io
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from miscope.errors import FormatError, InputError
+from miscope.sequences.arrow import END_OF_STREAM, MAGIC
+from miscope.sequences.remote import is_url
+from miscope.sequences.sources import STDIN
+from miscope.sequences.streams import Meter, has_suffix, name_of, open_raw, open_stream, size_of
+
+__all__ = ["FEATHER_1", "PARQUET", "NotOfTypeError", "TableFile", "open_table"]
+
+PARQUET, FEATHER_1 = b"PAR1", b"FEA1"
+BLOCK = 1 << 20
+ROWS = 1 << 17
+HEAD = 1 << 16
+SEPARATORS = ",\t;|"
+
+
+class NotOfTypeError(Exception):
+    """A value of a text file is not of the type that it was to be read as."""
+
+
+class TableFile(abc.ABC):
+    """A file with named columns.
+
+    Attributes
+    ----------
+    name
+        As it is called in messages.
+    types
+        The pyarrow type of each column; in text files what the beginning suggests.
+    separator
+        What stands between the columns of a text file; otherwise None.
+    has_header
+        Whether the names of columns are in the file.
+    record
+        What provenance keeps of the file, after it was read.
+    """
+
+    name: str
+    types: dict[str, Any]
+    separator: str | None = None
+    has_header: bool = True
+    record: dict[str, Any]
+
+    @abc.abstractmethod
+    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+        """Yield record batches of these columns.
+
+        Parameters
+        ----------
+        columns
+            Names, and for text files the types they are read as.
+        text
+            Whether the values are text, so that of all marks for what is missing only the empty field counts.
+
+        Raises
+        ------
+        NotOfTypeError
+            A value of a text file is not of the type that was asked for.
+        """
+
+
+def open_table(
+    file: str, separator: str | None, encoding: str, meter: Meter, wanted: Collection[str] = ()
+) -> TableFile:
+    """Open a file as what its first bytes and its name say.
+
+    Text files may come without names of columns: where the first line has numbers only, and none of them is a column
+    that is `wanted`, the columns are called f0, f1, ...
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no table.
+    """
+    start = b""
+    if not _once(file):
+        with open_raw(file) as raw:
+            start = raw.read(8)
+    if start.startswith(PARQUET):
+        return ParquetFile(file, meter)
+    if start.startswith((MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]:
+        return ArrowFile(file, start, meter)
+    for suffix, kind in {".parquet": "Parquet", ".feather": "Feather", ".arrow": "Arrow"}.items():
+        if has_suffix(file, {suffix}):
+            raise FormatError(
+                f"{name_of(file)!r} is no {kind} file (it begins with {start!r}); fetch or write it again"
+            )
+    return TextFile(file, separator, encoding, meter, wanted)
+
+
+class TextFile(TableFile):
+    """CSV and its kin: parsed as a stream, decompressed on the way."""
+
+    def __init__(self, file: str, separator: str | None, encoding: str, meter: Meter, wanted: Collection[str]) -> None:
+        self.name, self._file, self._encoding, self._meter = name_of(file), file, encoding, meter
+        self._input = _Input(file)
+        with self._input.open() as stream:
+            head = stream.read(HEAD)
+        if not head.strip():
+            raise InputError(f"{self.name!r} is empty")
+        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head))
+        self.has_header = True
+        names, types = self._columns()
+        if not set(names) & set(wanted) and all(map(_is_number, names)):
+            self.has_header = False
+            names, types = self._columns()
+        self.types = dict(zip(names, types, strict=True))
+        if len(self.types) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"{self.name!r} has two columns of the name {twice!r}; rename one of them")
+
+    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+        """See `TableFile`."""
+        records: list[dict[str, Any]] = []
+        with self._parsed(columns, text, self._meter, records) as reader:
+            yield from reader
+        self.record = records[0]
+
+    def _columns(self) -> tuple[list[str], list[Any]]:
+        with self._parsed({}, False) as reader:
+            return reader.schema.names, reader.schema.types
+
+    @contextmanager
+    def _parsed(
+        self,
+        columns: Mapping[str, Any],
+        text: bool,
+        meter: Meter | None = None,
+        records: list[dict[str, Any]] | None = None,
+    ) -> Iterator[Any]:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        convert = csv.ConvertOptions(include_columns=list(columns), column_types=columns, strings_can_be_null=text)
+        if text:
+            convert.null_values = [""]
+        one = len(getattr(self, "types", "??")) == 1  # then an empty line is a missing value
+        parse = csv.ParseOptions(delimiter=self.separator, newlines_in_values=True, ignore_empty_lines=not one)
+        read = csv.ReadOptions(block_size=BLOCK, encoding=self._encoding, use_threads=False)
+        read.autogenerate_column_names = not self.has_header
+        try:
+            with self._input.open(meter, records) as stream:
+                yield csv.open_csv(stream, read, parse, convert)
+        except (pa.ArrowInvalid, UnicodeError, LookupError) as error:
+            raise self._reason(error) from error
+
+    def _reason(self, error: Exception) -> Exception:
+        name, encoding = repr(self.name), self._encoding
+        if "conversion error" in str(error) and "UTF8" not in str(error):
+            return NotOfTypeError(str(error))
+        if isinstance(error, UnicodeError) or "UTF8" in str(error):
+            return InputError(f"{name} is not {encoding}: {error}; name its encoding, such as encoding='latin-1'")
+        if isinstance(error, LookupError):
+            return InputError(f"unknown encoding {encoding!r}; usual ones are utf-8, latin-1, cp1252")
+        return FormatError(
+            f"{name} cannot be read as a table whose columns are separated by {self.separator!r}: {error}; name the "
+            "separator if it is another one"
+        )
+
+
+class ParquetFile(TableFile):
+    """Parquet, whose columns are stored apart: only those that are needed are read."""
+
+    def __init__(self, file: str, meter: Meter) -> None:
+        self.name, self._file, self._meter = name_of(file), file, meter
+        with self._opened() as parquet:
+            self.types = {field.name: field.type for field in parquet.schema_arrow}
+        self.record = {"name": self.name, "bytes": size_of(file)}
+
+    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+        """See `TableFile`."""
+        with self._opened([name for name in columns if _is_text(self.types[name])]) as parquet:
+            report = _share(self._meter, self.record["bytes"], parquet.metadata.num_rows)
+            for batch in parquet.iter_batches(ROWS, columns=list(columns), use_threads=False):
+                yield batch
+                report(batch.num_rows)
+            report(parquet.metadata.num_rows)
+
+    @contextmanager
+    def _opened(self, dictionaries: list[str] | None = None) -> Iterator[Any]:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            with open_raw(self._file) as raw, parquet.ParquetFile(raw, read_dictionary=dictionaries) as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            raise FormatError(f"{self.name!r} is a damaged Parquet file ({error}); fetch or write it again") from error
+
+
+class ArrowFile(TableFile):
+    """Arrow IPC files and streams, and Feather."""
+
+    def __init__(self, file: str, start: bytes, meter: Meter) -> None:
+        self.name, self._file, self._start, self._meter = name_of(file), file, start, meter
+        with self._batches() as (schema, _, _):
+            self.types = {field.name: field.type for field in schema}
+        self.record = {"name": self.name, "bytes": size_of(file)}
+
+    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+        """See `TableFile`."""
+        with self._batches() as (_, batches, n_batches):
+            report = _share(self._meter, self.record["bytes"], n_batches)
+            for batch in batches:
+                yield batch.select(list(columns))
+                report(1)
+            report(n_batches)
+
+    @contextmanager
+    def _batches(self) -> Iterator[tuple[Any, Iterator[Any], int]]:
+        import pyarrow as pa
+        from pyarrow import feather
+
+        try:
+            with open_raw(self._file) as raw:
+                if self._start.startswith(FEATHER_1):
+                    table = feather.read_table(raw)
+                    yield table.schema, iter(table.to_batches()), len(table.to_batches())
+                elif self._start.startswith(MAGIC):
+                    file = pa.ipc.open_file(raw)
+                    n = file.num_record_batches
+                    yield file.schema, (file.get_batch(i) for i in range(n)), n
+                else:
+                    stream = pa.ipc.open_stream(raw)
+                    yield stream.schema, iter(stream), 1 << 30  # nobody knows how many
+        except (pa.ArrowException, OSError) as error:
+            raise FormatError(f"{self.name!r} is a damaged Arrow file ({error}); fetch or write it again") from error
+
+
+class _Input:
+    """Opens a file as often as it is wanted, also standard input and pipes, which give their bytes only once."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._bytes: bytes | None = None
+        self._record: list[dict[str, Any]] = []
+        if _once(file):
+            with open_stream(file, None, self._record) as stream:
+                self._bytes = stream.read()
+
+    @contextmanager
+    def open(self, meter: Meter | None = None, records: list[dict[str, Any]] | None = None) -> Iterator[Any]:
+        """Yield the file from its beginning, as `open_stream` does."""
+        if self._bytes is None:
+            with open_stream(self._file, meter, records) as stream:
+                yield stream
+            return
+        yield io.BytesIO(self._bytes)
+        if meter is not None and records is not None:
+            meter.add(self._record[0]["bytes"])
+            records += self._record
+
+
+def _once(file: str) -> bool:
+    """Whether a file gives its bytes only once: standard input, a pipe or a device."""
+    if file == STDIN:
+        return True
+    path = Path(file)
+    return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _share(meter: Meter, size: int, n_parts: int) -> Callable[[int], None]:
+    """Return a function that tells the meter of parts that are done, as if all had the same number of bytes."""
+    done = told = 0
+
+    def report(n: int) -> None:
+        nonlocal done, told
+        done += n
+        now = size * min(done, n_parts) // max(n_parts, 1)
+        meter.add(now - told)
+        told = now
+
+    return report
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _separator(head: bytes) -> str:
+    """Return the separator that the first line has most of, outside of quotes; a comma if it has none."""
+    line = re.sub(rb'"[^"]*"', b"", head).lstrip(b"\r\n").splitlines() or [b""]
+    return max(SEPARATORS, key=lambda separator: line[0].count(separator.encode()))

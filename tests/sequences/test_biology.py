@@ -1,0 +1,220 @@
+"""FASTA: records, unknown letters, strands and codons, against a reader that goes letter by letter."""
+
+import gzip
+import io
+import itertools
+import lzma
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from miscope.errors import FormatError, InputError
+from miscope.sequences import biology
+from miscope.sequences.biology import read_fasta
+
+CODONS = ["".join(triplet) for triplet in itertools.product("ACGT", repeat=3)]
+
+
+def slow(text, alphabet="ACGT", codons=False, reverse=False):
+    """Documents, each a list of symbols; and the letters outside the alphabet."""
+    pieces, outside = [], {}
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if line.startswith(">"):
+            pieces.append("")
+            continue
+        for letter in line.upper():
+            if letter in alphabet:
+                pieces[-1] += letter
+            elif not letter.isspace():
+                outside[letter] = outside.get(letter, 0) + 1
+                pieces.append("")
+    pieces = [piece for piece in pieces if piece]
+    if reverse:
+        other = {"A": "T", "C": "G", "G": "C", "T": "A"}
+        pieces = [two for piece in pieces for two in (piece, "".join(other[letter] for letter in reversed(piece)))]
+    if codons:
+        cut = [[piece[i : i + 3] for i in range(0, len(piece) - 2, 3)] for piece in pieces]
+        return [piece for piece in cut if piece], outside
+    return [list(piece) for piece in pieces], outside
+
+
+def documents(sequences):
+    return [list(sequences.decode(i)) for i in range(len(sequences))]
+
+
+def write(folder, text, name="a.fa"):
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+line = st.text("ACGTacgtACGTACGTNn-R \t", max_size=9)
+record = st.lists(line, max_size=5)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(record, min_size=1, max_size=5),
+    st.integers(1, 40),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_any_file_in_pieces_of_any_size(tmp_path_factory, records, chunk, codons, reverse, end):
+    text = end.join(end.join([f">r{i} about it", *lines]) for i, lines in enumerate(records)) + end
+    path = write(tmp_path_factory.mktemp("fasta"), text)
+    expected, outside = slow(text, codons=codons, reverse=reverse)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(biology, "CHUNK", chunk)
+        patch.setattr(biology._Parser, "check_letters", lambda self: None)
+        if not expected:
+            with pytest.raises(InputError):
+                read_fasta(path, codons=codons, reverse_complement=reverse)
+            return
+        found = read_fasta(path, codons=codons, reverse_complement=reverse)
+    assert documents(found) == expected
+    assert found.alphabet == (tuple(CODONS) if codons else tuple("ACGT"))
+    assert found.provenance["outside"] == outside
+    assert found.provenance["records"] == len(records)
+    assert len(found.provenance["documents"]) == len(found)
+
+
+def test_names_tell_where_a_document_is_in_its_record(tmp_path):
+    text = ">chr1 first\nNNACGT\nACNNN\nGG\n>\nTT\n>chr3\nNNN\n>chr4\n\n>chr5\nacg\n"
+    found = read_fasta(write(tmp_path, text))
+    assert found.provenance["documents"] == ["chr1:3-8", "chr1:12-13", "record 2", "chr5"]
+    assert (found.provenance["records"], found.provenance["empty_records"]) == (5, 2)
+    bases = "NNACGTACNNNGG"
+    assert [bases[2:8], bases[11:13]] == [found.decode(0), found.decode(1)]
+    assert found.provenance["label"] == "a.fa"
+    assert found.provenance["sources"][0]["bytes"] == len(text)
+    both = read_fasta(write(tmp_path, text), reverse_complement=True)
+    assert both.provenance["documents"][:2] == ["chr1:3-8", "chr1:3-8 (other strand)"]
+    triplets = read_fasta(write(tmp_path, text), codons=True)
+    assert triplets.provenance["documents"] == ["chr1:3-8", "chr5"]
+    assert triplets.provenance["letters_left_over"] == 4
+
+
+def test_names_of_many_documents_are_left_out(tmp_path):
+    text = "".join(f">r{i}\nAC\n" for i in range(4097))
+    assert "documents" not in read_fasta(write(tmp_path, text)).provenance
+    shorter = text.removesuffix(">r4096\nAC\n")
+    assert read_fasta(write(tmp_path, shorter)).provenance["documents"][-1] == "r4095"
+    assert "documents" not in read_fasta(write(tmp_path, shorter), reverse_complement=True).provenance
+
+
+def test_a_long_record_on_one_line_and_across_chunks(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    bases = np.frombuffer(b"ACGT", np.uint8)[rng.integers(0, 4, 300_000)].copy()
+    bases[100_000:150_000] = ord("N")
+    monkeypatch.setattr(biology, "CHUNK", 1 << 12)
+    found = read_fasta(write(tmp_path, ">long\n" + bases.tobytes().decode()))
+    expected = bases.tobytes().decode().split("N" * 50_000)
+    assert [found.decode(0), found.decode(1)] == expected
+    assert found.provenance["outside"] == {"N": 50_000}
+
+
+def test_the_other_strand_twice_is_the_first(tmp_path):
+    text = ">a\nACGGTN\nGGATC\n>b\nTTTACG\n"
+    found = read_fasta(write(tmp_path, text), reverse_complement=True)
+    strands = [found.decode(i) for i in range(len(found))]
+    back = "".join(f">r\n{strand}\n" for strand in strands[1::2])
+    again = read_fasta(write(tmp_path, back), reverse_complement=True)
+    assert [again.decode(i) for i in range(1, len(again), 2)] == strands[::2]
+    rna = read_fasta(write(tmp_path, ">a\nAACGU\n"), alphabet="rna", reverse_complement=True)
+    assert rna.decode(1) == "ACGUU"
+
+
+def test_alphabets(tmp_path):
+    protein = read_fasta(write(tmp_path, ">p\nMKV*\nLAXw\n"), alphabet="protein")
+    assert [protein.decode(i) for i in range(len(protein))] == ["MKV", "LA", "W"]
+    assert protein.alphabet_size == 20
+    assert protein.provenance["outside"] == {"*": 1, "X": 1}
+    with_n = read_fasta(write(tmp_path, ">a\nACNGT\n"), alphabet="acgtn")
+    assert (with_n.decode(0), with_n.alphabet) == ("ACNGT", ("A", "C", "G", "T", "N"))
+    numbered = read_fasta(write(tmp_path, ">a\n 1 ACGT ACGT\n 9 ACG\n"))
+    assert numbered.decode(0) == "ACGTACGTACG"
+
+
+def test_ways_to_write_it(tmp_path):
+    plain = ">a x\nACGT\n>b\nGG\n"
+    expected = [list("ACGT"), list("GG")]
+    for text in [
+        plain,
+        plain.rstrip(),
+        "\n\n" + plain,
+        "\ufeff" + plain,
+        plain.replace("\n", "\r"),
+        "; old\n;er\n" + plain,
+    ]:
+        assert documents(read_fasta(write(tmp_path, text))) == expected
+    commented = ">a\n;note\nACGT\n>b\nGG\n>"
+    assert documents(read_fasta(write(tmp_path, commented))) == expected
+    for pack in (gzip.compress, lzma.compress):
+        (tmp_path / "packed").write_bytes(pack(plain.encode()))
+        assert documents(read_fasta(tmp_path / "packed")) == expected
+    blocks = gzip.compress(plain[:9].encode()) + gzip.compress(plain[9:].encode())  # as bgzip writes
+    (tmp_path / "packed").write_bytes(blocks)
+    found = read_fasta([tmp_path / "packed", tmp_path / "a.fa"])
+    assert documents(found)[:2] == expected
+    assert found.provenance["sources"][0]["bytes"] == len(blocks)
+    assert found.provenance["label"] == "packed and 1 more"
+
+
+def test_standard_input_and_progress(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b">a\nACGT\n")))
+    assert read_fasta("-").provenance["sources"][0]["name"] == "<stdin>"
+    seen = []
+    path = write(tmp_path, ">a\nACGT\n")
+    read_fasta([path, path], progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (16, 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("", {}, "is empty"),
+        ("  \n", {}, "is empty"),
+        ("ACGT\n>a\nACGT", {}, "has no header: FASTA begins with a line '>name', and this begins with 'ACGT"),
+        ("@read\nACGT\n+\nIIII\n", {}, "as FASTQ does"),
+        (">a\n>b\n", {}, "there is not one letter of ACGT in a.fa"),
+        (">a\nNNNN\n", {}, "there is not one letter of ACGT"),
+        (">a\nMKVLAWWFED\n", {}, r"90% of the letters are not in the alphabet ACGT .*alphabet='protein'"),
+        (">a\nUUUUGA\n", {}, r"67% .*most often U.*alphabet='rna'"),
+        (">a\nACGT\n", {"alphabet": "ACGTa"}, "has A twice"),
+        (">a\nACGT\n", {"alphabet": ""}, "has to be letters of ASCII"),
+        (">a\nACGT\n", {"alphabet": "AC>"}, "has to be letters of ASCII"),
+        (">a\nACGT\n", {"alphabet": "ÄC"}, "has to be letters of ASCII"),
+        (">a\nACGT\n", {"alphabet": None}, "an alphabet is a str of letters"),
+        (">a\nAC\n", {"codons": True}, "no document has three letters in a row"),
+        (">a\nMKV\n", {"codons": True, "alphabet": "protein"}, "leave codons out"),
+        (">a\nMKV\n", {"reverse_complement": True, "alphabet": "protein"}, "needs bases that have complements"),
+        (">a\nACG\n", {"reverse_complement": True, "alphabet": "ACG"}, "without its complement"),
+        (">a\nACG\n", {"reverse_complement": True, "alphabet": "ACGTU"}, "needs bases that have complements"),
+    ],
+)
+def test_refusals_with_their_words(tmp_path, text, options, words):
+    with pytest.raises(InputError, match=words):
+        read_fasta(write(tmp_path, text), **options)
+
+
+def test_proteins_read_as_bases_are_refused_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(biology, "CHUNK", 1 << 10)
+    with pytest.raises(InputError, match="not in the alphabet ACGT"):
+        read_fasta(write(tmp_path, ">a\n" + "MKVLAWWFED" * 1000))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match="there is no such file"):
+        read_fasta(tmp_path / "none.fa")
+    with pytest.raises(InputError, match="is a folder"):
+        read_fasta(tmp_path)
+    packed = gzip.compress(b">a\n" + b"ACGT" * 1000)
+    (tmp_path / "cut.fa.gz").write_bytes(packed[:-12])
+    with pytest.raises(InputError, match="damaged gzip file"):
+        read_fasta(tmp_path / "cut.fa.gz")
+    with pytest.raises(FormatError, match="has no header"):
+        read_fasta(write(tmp_path, "just text"))

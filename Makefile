@@ -55,6 +55,7 @@ bench: $(VENV)/.bench ## measure speed against other programs, side by side, int
 	$(BIN)/python benchmarks/run.py --write
 	$(BIN)/python benchmarks/samplers.py --write
 	$(BIN)/python benchmarks/fits.py --write
+	$(BIN)/python benchmarks/models.py --write
 
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py

@@ -14,6 +14,7 @@ from miscope.cli.common import INTERRUPTED
 from miscope.cli.compare import compare
 from miscope.cli.demo import demo
 from miscope.cli.fit import fit
+from miscope.cli.inspect import inspect
 from miscope.cli.measure import measure
 from miscope.cli.parameters import CONTEXT
 from miscope.cli.plan import plan
@@ -21,6 +22,7 @@ from miscope.cli.probe import probe
 from miscope.cli.sample import sample
 from miscope.cli.study import study
 from miscope.cli.train import train
+from miscope.cli.uniformity import uniformity
 
 __all__ = ["main"]
 
@@ -77,11 +79,13 @@ def _miscope(
 
 
 app.command()(measure)
+app.command()(inspect)
 app.command()(fit)
 app.command()(compare)
 app.command(context_settings=CONTEXT)(sample)
 app.command(context_settings=CONTEXT)(train)
 app.command()(probe)
+app.command()(uniformity)
 app.command()(plan)
 app.add_typer(study, name="study")
 app.command()(demo)

@@ -9,12 +9,38 @@ import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
 from miscope.cli.fit import check_fittable, fit_measured
-from miscope.cli.sources import Exact, check_source, draw, exact_of, in_symbols, make_process, read_files
+from miscope.cli.sources import (
+    FILES_HELP,
+    As,
+    Codons,
+    Column,
+    DocumentColumn,
+    Encoding,
+    Exact,
+    FoldCase,
+    Gaps,
+    ReverseComplement,
+    Separator,
+    TextDocuments,
+    TimeColumn,
+    Unit,
+    check_source,
+    draw,
+    exact_of,
+    in_symbols,
+    make_process,
+    read_files,
+    record_options,
+    table_options,
+    text_options,
+)
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
+    from miscope.curve.contributions import Contributions
     from miscope.decay import DecayFit
+    from miscope.sequences import Sequences, Series
 
 __all__ = ["measure"]
 
@@ -29,8 +55,7 @@ def measure(
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Text (also .gz, .xz, .zst; globs; - for standard input), a table (.csv, .tsv, .parquet), FASTA, "
-            ".npy of codes or of real numbers, or an Arrow file of miscope. Several files of a kind make one corpus.",
+            help=f"{FILES_HELP} Several files of a kind make one corpus.",
             show_default=False,
         ),
     ] = None,
@@ -50,59 +75,18 @@ def measure(
         int | None,
         typer.Option(help="Symbols in each of them. Default: 4096, or what the process has.", show_default=False),
     ] = None,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            help="What a symbol of text is: byte, character, word, or token (split at white space only). "
-            "Default: character.",
-            show_default=False,
-        ),
-    ] = None,
-    documents: Annotated[
-        str | None,
-        typer.Option(
-            help="What a document is: file, line, blank-line, or none (all one). No pair of symbols crosses a "
-            "document's end. Default: file.",
-            show_default=False,
-        ),
-    ] = None,
-    separator: Annotated[
-        str | None, typer.Option(help="Text that separates documents, instead of --documents.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of the text. Default: utf-8.", show_default=False)
-    ] = None,
-    fold_case: Annotated[bool, typer.Option("--fold-case", help="Take capital and small letters as the same.")] = False,
-    column: Annotated[
-        str | None, typer.Option(help="Of a table: the column to measure. Default: the only one.", show_default=False)
-    ] = None,
-    document_column: Annotated[
-        str | None, typer.Option(help="Of a table: a new document where this changes.", show_default=False)
-    ] = None,
-    time_column: Annotated[
-        str | None, typer.Option(help="Of a table: times, which may not go backwards.", show_default=False)
-    ] = None,
-    as_: Annotated[
-        str | None,
-        typer.Option(
-            "--as",
-            help="Of a column of numbers: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; of "
-            "prices: returns, returns:sign, returns:quantiles:4, returns:volatility:4.",
-            show_default=False,
-        ),
-    ] = None,
-    gaps: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a table with times: a new document after so many usual steps (3), or so long (1h, 3d), or "
-            "none. Default: 3 within a day, none for daily data.",
-            show_default=False,
-        ),
-    ] = None,
-    codons: Annotated[bool, typer.Option("--codons", help="Of FASTA: triplets of bases as symbols.")] = False,
-    reverse_complement: Annotated[
-        bool, typer.Option("--reverse-complement", help="Of FASTA: the other strand too, as documents of its own.")
-    ] = False,
+    unit: Unit = None,
+    documents: TextDocuments = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    fold_case: FoldCase = False,
+    column: Column = None,
+    document_column: DocumentColumn = None,
+    time_column: TimeColumn = None,
+    as_: As = None,
+    gaps: Gaps = None,
+    codons: Codons = False,
+    reverse_complement: ReverseComplement = False,
     lags: Annotated[
         str | None,
         typer.Option(
@@ -158,6 +142,14 @@ def measure(
             '{"curve": ..., "fit": ...}. To write a fit, or to choose laws: miscope fit curve.json.',
         ),
     ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            help="Show so many pairs of symbols that carry most of the information, at the lag of --top-lag.",
+            show_default=False,
+        ),
+    ] = None,
+    top_lag: Annotated[int, typer.Option(help="For --top.")] = 1,
     bits: Annotated[bool, typer.Option("--bits", help="Report in bits instead of nats.")] = False,
     seed: Annotated[int, typer.Option(help="For nulls that are drawn, and for --process.")] = 0,
     surrogates: Annotated[int, typer.Option(help="How many surrogates to draw for such nulls.")] = 4,
@@ -194,15 +186,16 @@ def measure(
       miscope measure --process ising-chain:coupling=0.8 --plot curve.png
     """
     choice(scale, _SCALES, "scale")
+    if top is not None and (json or estimator == "gaussian"):
+        raise InputError("--top is a table of pairs of symbols: leave out --json and --estimator gaussian")
     if fit and scale != _SCALES[0]:
         raise InputError("--scale is for the figure of a curve, and --fit draws that of a fit: leave one of them out")
     named = files or []
     check_output(output, named, _CURVES)
     check_output(plot, named, _FIGURES)
-    texts = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding, "fold_case": fold_case}
-    tables = {"column": column, "document": document_column, "time": time_column, "as_": as_, "gaps": gaps}
-    records = {"codons": codons, "reverse_complement": reverse_complement}
-    of_files = {name: value for name, value in (texts | tables | records).items() if value not in (None, False)}
+    of_files = text_options(unit, documents, separator, encoding, fold_case)
+    of_files |= table_options(column, document_column, time_column, as_, gaps)
+    of_files |= record_options(codons, reverse_complement)
     sizes = {"n_documents": n_documents, "length": length}
     of_process = {name: value for name, value in sizes.items() if value is not None}
     check_source(named, process, of_files, of_process)
@@ -240,7 +233,18 @@ def measure(
     if bits:
         curve = curve.in_bits()
     found = fit_measured(curve) if fit else None
+    pairs = None if top is None else _pairs(data, top_lag, top, quantiles, blocks)
     _deliver(curve, exact_of(curve, quiet), found, output, plot, scale, json, quiet)
+    if pairs is not None and not json:
+        say(f"\n{pairs}")
+
+
+def _pairs(data: Sequences | Series, lag: int, top: int, quantiles: int | None, blocks: int) -> Contributions:
+    """Which pairs of symbols carry the information at a lag."""
+    from miscope.curve.contributions import contributions
+    from miscope.curve.measuring import as_sequences
+
+    return contributions(as_sequences(data, quantiles), lag, top=top, blocks=blocks)
 
 
 def _deliver(

@@ -20,13 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOCUMENTS",
+    "FILES_HELP",
     "LENGTH",
+    "As",
+    "Codons",
+    "Column",
+    "DocumentColumn",
     "Encoding",
     "Exact",
     "FoldCase",
+    "Gaps",
     "Quantiles",
+    "ReverseComplement",
     "Separator",
     "TextDocuments",
+    "TimeColumn",
     "Unit",
     "check_source",
     "cut_alike",
@@ -36,6 +44,8 @@ __all__ = [
     "make_process",
     "own_length",
     "read_files",
+    "record_options",
+    "table_options",
     "text_options",
 ]
 
@@ -62,6 +72,42 @@ Quantiles = Annotated[
     typer.Option(help="Symbols that real numbers are cut into, equally frequent. Default: 4.", show_default=False),
 ]
 
+Column = Annotated[
+    str | None, typer.Option(help="Of a table: the column to read. Default: the only one.", show_default=False)
+]
+DocumentColumn = Annotated[
+    str | None, typer.Option(help="Of a table: a new document where this changes.", show_default=False)
+]
+TimeColumn = Annotated[
+    str | None, typer.Option(help="Of a table: times, which may not go backwards.", show_default=False)
+]
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        help="Of a column of numbers: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; of prices: "
+        "returns, returns:sign, returns:quantiles:4, returns:volatility:4.",
+        show_default=False,
+    ),
+]
+Gaps = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a table with times: a new document after so many usual steps (3), or so long (1h, 3d), or none. "
+        "Default: 3 within a day, none for daily data.",
+        show_default=False,
+    ),
+]
+Codons = Annotated[bool, typer.Option("--codons", help="Of FASTA: triplets of bases as symbols.")]
+ReverseComplement = Annotated[
+    bool, typer.Option("--reverse-complement", help="Of FASTA: the other strand too, as documents of its own.")
+]
+
+FILES_HELP = (
+    "Text (also .gz, .xz, .zst; globs; - for standard input), a table (.csv, .tsv, .parquet), FASTA, .npy of codes or "
+    "of real numbers, or an Arrow file of miscope."
+)
+
 DOCUMENTS, LENGTH, QUANTILES = 64, 4096, 4
 """How many documents are drawn from a process, of how many symbols, and of how many kinds if it gives numbers."""
 
@@ -72,6 +118,20 @@ def text_options(
     """Those options of text that were given."""
     texts = {"unit": unit, "documents": documents, "separator": separator, "encoding": encoding, "fold_case": fold_case}
     return {name: value for name, value in texts.items() if value not in (None, False)}
+
+
+def table_options(
+    column: str | None, document_column: str | None, time_column: str | None, as_: str | None, gaps: str | None
+) -> dict[str, Any]:
+    """Those options of tables that were given."""
+    tables = {"column": column, "document": document_column, "time": time_column, "as_": as_, "gaps": gaps}
+    return {name: value for name, value in tables.items() if value is not None}
+
+
+def record_options(codons: bool, reverse_complement: bool) -> dict[str, Any]:
+    """Those options of FASTA that were given."""
+    records = {"codons": codons, "reverse_complement": reverse_complement}
+    return {name: value for name, value in records.items() if value}
 
 
 def check_source(

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from miscope.decay.result import DecayFit
+    from miscope.probing.couplings import Couplings
+    from miscope.probing.drift import Drift
+    from miscope.probing.reach import Reach
+    from miscope.probing.spectrum import Spectrum
+    from miscope.probing.uniformity import Uniformity
+
+    Probed = Reach | Couplings | Spectrum | Uniformity | Drift
 
 __all__ = ["Truth", "check_scale", "exact_values", "lower_end", "null_words", "plot", "short_label"]
 
@@ -78,8 +85,19 @@ def plot(
 ) -> NDArray[Any]: ...
 
 
+@overload
 def plot(
-    result: MICurve | Iterable[MICurve] | DecayFit,
+    result: Probed | Sequence[Probed],
+    path: str | Path | None = None,
+    *,
+    level: float = 0.95,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+) -> Axes | NDArray[Any]: ...
+
+
+def plot(
+    result: MICurve | Iterable[MICurve] | DecayFit | Probed | Sequence[Probed],
     path: str | Path | None = None,
     *,
     ax: Axes | None = None,

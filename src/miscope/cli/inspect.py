@@ -1,0 +1,137 @@
+"""`miscope inspect`: what was understood of files, before anything is measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from miscope.cli.common import guarded, say
+from miscope.cli.sources import (
+    FILES_HELP,
+    As,
+    Codons,
+    Column,
+    DocumentColumn,
+    Encoding,
+    FoldCase,
+    Gaps,
+    ReverseComplement,
+    Separator,
+    TextDocuments,
+    TimeColumn,
+    Unit,
+    read_files,
+    record_options,
+    table_options,
+    text_options,
+)
+
+if TYPE_CHECKING:
+    from miscope.sequences import Sequences, Series
+
+__all__ = ["inspect"]
+
+_LEFT_OUT = {
+    "missing": "missing values, at which documents were broken",
+    "outside": "symbols outside the alphabet, at which documents were broken",
+    "empty_records": "empty records",
+    "empty_documents": "empty documents",
+    "empty_documents_dropped": "empty documents",
+    "missing_documents_dropped": "missing documents",
+    "unknown_tokens": "unknown tokens",
+}
+
+
+@guarded
+def inspect(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help=FILES_HELP, show_default=False)],
+    unit: Unit = None,
+    documents: TextDocuments = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    fold_case: FoldCase = False,
+    column: Column = None,
+    document_column: DocumentColumn = None,
+    time_column: TimeColumn = None,
+    as_: As = None,
+    gaps: Gaps = None,
+    codons: Codons = False,
+    reverse_complement: ReverseComplement = False,
+    top: Annotated[int, typer.Option(min=0, help="How many of the most frequent symbols to show.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
+) -> None:
+    """Show what was understood of files: documents, lengths, symbols, and what was left out.
+
+    For example:
+
+      miscope inspect book.txt --unit word
+
+      miscope inspect prices.csv --column Close --time-column Date --as returns:sign
+    """
+    options = text_options(unit, documents, separator, encoding, fold_case)
+    options |= table_options(column, document_column, time_column, as_, gaps)
+    options |= record_options(codons, reverse_complement)
+    about = _about(read_files(files, options, None, quiet), top)
+    if json:
+        import json as json_format
+
+        say(json_format.dumps(about, ensure_ascii=False, allow_nan=False))
+    else:
+        say(_shown(about))
+
+
+def _about(data: Sequences | Series, top: int) -> dict[str, Any]:
+    """What there is, JSON-able."""
+    import numpy as np
+
+    from miscope.sequences import Sequences
+
+    lengths = np.diff(data.offsets)
+    about: dict[str, Any] = {
+        "label": data.provenance.get("label", ""),
+        "n_documents": len(lengths),
+        "lengths": [int(np.quantile(lengths, at, method="nearest")) for at in (0.0, 0.5, 1.0)],
+        "left_out": _left_out(data.provenance),
+    }
+    if not isinstance(data, Sequences):
+        values = data.values
+        ends = [float(np.quantile(values, at)) for at in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        return about | {"kind": "real numbers", "n_values": len(values), "quartiles": ends}
+    counts = data.histogram()
+    order = np.argsort(-counts, kind="stable")[: min(top, int((counts > 0).sum()))]
+    names = data.alphabet if data.alphabet is not None else range(data.alphabet_size)
+    frequent = [[str(names[code]), int(counts[code])] for code in order]
+    kinds = {"kind": "symbols", "n_symbols": data.n_symbols, "alphabet_size": data.alphabet_size}
+    return about | kinds | {"n_kinds_seen": int((counts > 0).sum()), "most_frequent": frequent}
+
+
+def _left_out(provenance: Any) -> dict[str, Any]:
+    """What readers say that they did not take, by what it is."""
+    found = {}
+    for name, words in _LEFT_OUT.items():
+        value = provenance.get(name)
+        if isinstance(value, dict):
+            value = value.get("dropped", sum(each for each in value.values() if isinstance(each, int)))
+        if value:
+            found[words] = value
+    return found
+
+
+def _shown(about: dict[str, Any]) -> str:
+    """The same for people."""
+    n = about.get("n_symbols", about.get("n_values"))
+    low, middle, high = about["lengths"]
+    documents = "1 document" if about["n_documents"] == 1 else f"{about['n_documents']:,} documents"
+    lines = [
+        f"{about['label']}: {n:,} {about['kind']} in {documents}",
+        f"lengths    {low:,} to {high:,}, half of them {middle:,} or less",
+    ]
+    lines += [f"left out   {value:,} {words}" for words, value in about["left_out"].items()]
+    if about["kind"] == "real numbers":
+        return "\n".join([*lines, "quartiles  " + ", ".join(f"{value:.6g}" for value in about["quartiles"])])
+    lines.append(f"alphabet   {about['alphabet_size']:,} symbols, {about['n_kinds_seen']:,} of them seen")
+    width = max((len(repr(symbol)) for symbol, _ in about["most_frequent"]), default=0)
+    rows = [f"  {symbol!r:{width}}  {count:>12,}  {count / n:7.2%}" for symbol, count in about["most_frequent"]]
+    return "\n".join([*lines, *(["most frequent"] if rows else []), *rows])

@@ -39,8 +39,9 @@ demo: $(VENV)/.installed ## measure text that every Python has, and draw it
 
 test: test-full test-core ## all tests, in the full environment and with the core dependencies only
 
+# One thread for each process: torch's wait for one another where several processes share the cores.
 test-full: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
 test-core: $(CORE)/.installed
 	$(CORE)/bin/python -m pytest -q -p no:xdist -m "not extras" tests/core tests/cli tests/curve tests/sequences

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from miscope.curve import MICurve
 from miscope.errors import InputError, choice
+from miscope.figures.specialists import drawn_by, specialist
 from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_figure, save_figure
 
 if TYPE_CHECKING:
@@ -170,10 +170,10 @@ def plot(
     >>> ms.plot(ms.fit(ms.measure(process.sample(64, 1000)))).shape
     (2, 2)
     """
-    specialist = _specialist(result)
-    if specialist is not None:
+    drawer = specialist(result)
+    if drawer is not None:
         options = {"ax": ax, "truth": truth, "scale": scale, "subtract_null": subtract_null, "level": level}
-        axes: Axes | NDArray[Any] = _drawn_by(specialist, result, path, options | {"title": title, "size": size})
+        axes: Axes | NDArray[Any] = drawn_by(drawer, result, path, options | {"title": title, "size": size})
         return axes
     if _is_fit(result):
         given = {"ax": ax is None, "truth": truth is None, "scale": scale == "log-log", "subtract_null": subtract_null}
@@ -316,39 +316,6 @@ def _exact_line(truth: Any, curves: Sequence[MICurve]) -> _Line:
     lags = np.unique(np.concatenate([measured, between]))
     role = getattr(truth, "role", "exact")  # others than processes may say what they are
     return _Line(short_label(f"{role}: {truth.label}"), lags, exact_values(truth, curves[0], lags))
-
-
-_SPECIALISTS = {
-    ("miscope.probing.reach", "Reach"): "plot_reach",
-    ("miscope.probing.couplings", "Couplings"): "plot_couplings",
-    ("miscope.probing.spectrum", "Spectrum"): "plot_spectrum",
-    ("miscope.probing.uniformity", "Uniformity"): "plot_uniformity",
-    ("miscope.probing.drift", "Drift"): "plot_drift",
-}
-
-
-def _specialist(result: Any) -> Callable[..., Any] | None:
-    """What draws results of probing; only where there can be any are its modules there."""
-    first = result[0] if isinstance(result, list | tuple) and result else result
-    for (module, kind), name in _SPECIALISTS.items():
-        if module in sys.modules and isinstance(first, getattr(sys.modules[module], kind)):
-            import miscope.figures as room
-
-            drawer: Callable[..., Any] = getattr(room, name)
-            return drawer
-    return None
-
-
-def _drawn_by(drawer: Callable[..., Any], result: Any, path: str | Path | None, options: dict[str, Any]) -> Any:
-    """Draw with those options that are not the usual ones, if the drawer has them."""
-    usual = {"scale": "log-log", "subtract_null": True, "level": 0.95}
-    given = {
-        name: value for name, value in options.items() if value is not usual.get(name) and value != usual.get(name)
-    }
-    wrong = [name for name in given if name not in inspect.signature(drawer).parameters]
-    if wrong:
-        raise InputError(f"{', '.join(wrong)}: for curves only, and this is a {type(result).__name__}; leave it out")
-    return drawer(result, path, **given)
 
 
 def _check(given: Any, path: str | Path | None) -> list[MICurve]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import miscope as ms
+from miscope.atomic import atomic_path
 from miscope.counting.lags import log_lags
 from miscope.figures import plot_spectrum
 
@@ -89,7 +90,8 @@ def run(size: Size, folder: Path) -> None:
     plot_spectrum(spectra, folder / "spectrum.png", curves=curves)
     recurrent = {name: model for name, model in trained.items() if model.horizon is None}
     rows += ["", *gains(recurrent, size)]
-    (folder / "memory.md").write_text("\n".join(rows) + "\n")
+    with atomic_path(folder / "memory.md") as temporary:
+        temporary.write_text("\n".join(rows) + "\n")
 
 
 def foresee(model: Any, size: Size) -> Any:

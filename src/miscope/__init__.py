@@ -99,14 +99,8 @@ _ROOMS = {
     "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
     "estimation.entropy": ("entropy", "mutual_information"),
     "figures": ("plot",),
-    "models.sampling": ("sample",),
-    "models.training": ("train",),
-    "probing.conditional": ("probe",),
-    "probing.couplings": ("couplings",),
-    "probing.drift": ("drift",),
-    "probing.reach": ("reach",),
-    "probing.spectrum": ("spectrum",),
-    "probing.uniformity": ("uniformity",),
+    "models": ("sample", "train"),
+    "probing": ("couplings", "drift", "probe", "reach", "spectrum", "uniformity"),
     "processes.planning": ("detectable_lag",),
     "sequences": (
         "Sequences",
@@ -130,12 +124,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"miscope.{name}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'miscope' has no attribute {name!r}")
-    room = _ROOM_OF[name]
-    if room.startswith(("models", "probing")) and name not in ("drift", "uniformity"):
-        from miscope.errors import require
-
-        require("torch", "models", f"miscope.{name}")
-    value = getattr(importlib.import_module(f"miscope.{room}"), name)
+    value = getattr(importlib.import_module(f"miscope.{_ROOM_OF[name]}"), name)
     globals()[name] = value
     return value
 

@@ -116,5 +116,5 @@ def test_models_are_named_before_torch_is_there():
 @pytest.mark.extras
 def test_the_full_environment_is_full():
     """Catches a full job that silently runs without what it is there to test."""
-    for package in ("pandas", "torch", "safetensors", "accelerate", "transformers", "tokenizers", "datasets"):
+    for package in ("pandas", "torch", "safetensors", "accelerate", "transformers", "tokenizers", "datasets", "fsspec"):
         assert importlib.util.find_spec(package), package

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import accelerate
 import numpy as np
 import pytest
 import torch
@@ -139,7 +140,6 @@ class TestSameness:
         assert not same(first, train(model, CHAIN, steps=8, seed=1, **SMALL))
 
     def test_precision_is_each_trainings_own(self):
-        accelerate = pytest.importorskip("accelerate")
         own = accelerate.Accelerator(cpu=True)
         kinds = ("float32", "bfloat16", "float32")
         runs = [train(LSTM(2, width=4), CHAIN, steps=4, precision=kind, device="cpu", **SMALL) for kind in kinds]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from miscope.errors import InputError
 from miscope.processes.checking import real_number, whole_number
 
-__all__ = ["SequenceModel", "TorchModel", "device_of", "label_of"]
+__all__ = ["SequenceModel", "TorchModel", "checked_codes", "device_of", "label_of"]
 
 
 @runtime_checkable
@@ -126,20 +126,7 @@ class TorchModel(nn.Module):
 
     def checked(self, codes: Tensor) -> Tensor:
         """Codes as int64 on the model's device, or an `InputError` that says what is wrong with them."""
-        if codes.ndim != 2:
-            raise InputError(f"codes must have the shape (documents, length), not {tuple(codes.shape)}")
-        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.alphabet_size:
-            wrong = int(codes.min()) if int(codes.min()) < 0 else int(codes.max())
-            raise InputError(
-                f"symbol {wrong} is not one that the model knows: its {self.alphabet_size} have the codes 0 to "
-                f"{self.alphabet_size - 1}"
-            )
-        if self.longest is not None and codes.shape[1] > self.longest:
-            raise InputError(
-                f"documents of {codes.shape[1]:,} symbols are longer than the {self.longest:,} that {self.label} can "
-                "read; cut them, or make a model with a longer context"
-            )
-        return codes.to(device_of(self), torch.int64)
+        return checked_codes(self, codes)
 
     def shifted(self, codes: Tensor) -> Tensor:
         """What is read before each symbol: the start symbol, then all but the last; shape as `codes`."""
@@ -149,6 +136,25 @@ class TorchModel(nn.Module):
     def first(self, n: int) -> Tensor:
         """Start symbols for n documents, int64 of shape (n,)."""
         return torch.full((n,), self.alphabet_size, device=device_of(self))
+
+
+def checked_codes(model: Any, codes: Tensor) -> Tensor:
+    """Codes as int64 on the model's device, or an `InputError` that says what is wrong with them."""
+    if codes.ndim != 2:
+        raise InputError(f"codes must have the shape (documents, length), not {tuple(codes.shape)}")
+    if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < model.alphabet_size:
+        wrong = int(codes.min()) if int(codes.min()) < 0 else int(codes.max())
+        raise InputError(
+            f"symbol {wrong} is not one that the model knows: its {model.alphabet_size} have the codes 0 to "
+            f"{model.alphabet_size - 1}"
+        )
+    longest: int | None = getattr(model, "longest", None)
+    if longest is not None and codes.shape[1] > longest:
+        raise InputError(
+            f"documents of {codes.shape[1]:,} symbols are longer than the {longest:,} that {label_of(model)} can "
+            "read; cut them, or make a model with a longer context"
+        )
+    return codes.to(device_of(model), torch.int64)
 
 
 def device_of(model: Any) -> torch.device:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import json
-import logging
 import os
-import textwrap
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from miscope.errors import FormatError, InputError, MiscopeError, require
+from miscope.errors import FormatError, InputError, require
 from miscope.models.wrapping import HuggingFaceModel
 from miscope.processes.checking import shortened, whole_number
+from miscope.sequences.hugging_face import explained, quiet
 
 __all__ = ["HuggingFaceModel", "from_config", "pretrained"]
 
@@ -81,11 +78,11 @@ def pretrained(
     failed = f"cannot read the model in {name!r}" if local else _hub_message(name)
     if local:
         _check_folder(Path(name))
-    with _quiet():
-        with _explained(failed):
+    with quiet(require("transformers", "hub", _PURPOSE)):
+        with explained(failed):
             config = transformers.AutoConfig.from_pretrained(name, **source)
         _check_causal(config, name)
-        with _explained(f"cannot read the weights of {name!r}", FormatError):
+        with explained(f"cannot read the weights of {name!r}", FormatError):
             network, found = transformers.AutoModelForCausalLM.from_pretrained(
                 name,
                 config=config,
@@ -96,7 +93,7 @@ def pretrained(
                 **source,
             )
         _check_complete(found, name)
-        with _explained(f"cannot read the tokenizer of {name!r}", FormatError):
+        with explained(f"cannot read the tokenizer of {name!r}", FormatError):
             tokenizer = _tokenizer_of(transformers, name, source)
         return _adapted(network, tokenizer, start, Path(name).resolve().name if local else name, device)
 
@@ -136,10 +133,10 @@ def from_config(
     """
     transformers = require("transformers", "hub", _PURPOSE)
     seed = whole_number(seed, "seed", 0)
-    with _quiet():
+    with quiet(require("transformers", "hub", _PURPOSE)):
         config = _config_of(transformers, config)
         _check_causal(config, "the configuration")
-        with _explained(f"cannot make a {config.model_type} of this configuration"), torch.random.fork_rng(devices=[]):
+        with explained(f"cannot make a {config.model_type} of this configuration"), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = transformers.AutoModelForCausalLM.from_config(
                 config, trust_remote_code=False, dtype=torch.float32
@@ -246,7 +243,7 @@ def _config_of(transformers: Any, config: Any) -> Any:
         return config
     if isinstance(config, str | os.PathLike):
         path = Path(config, "config.json") if Path(config).is_dir() else Path(config)
-        with _explained(f"cannot read a configuration from {str(path)!r}"):
+        with explained(f"cannot read a configuration from {str(path)!r}"):
             config = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(config, Mapping):
         raise InputError(f"config must be a configuration, a mapping, or the path of one, not {shortened(config)}")
@@ -256,7 +253,7 @@ def _config_of(transformers: Any, config: Any) -> Any:
         hint = f"; did you mean {near[0]!r}?" if near else ", such as 'gpt2' or 'llama'"
         what = "no 'model_type'" if kind is None else f"the model_type {kind!r}, which transformers does not know"
         raise InputError(f"the configuration has {what}{hint}")
-    with _explained(f"cannot make a configuration of type {kind!r}"):
+    with explained(f"cannot make a configuration of type {kind!r}"):
         return known[kind].from_dict(dict(config))
 
 
@@ -280,40 +277,6 @@ def _adapted(
         start, names, (tokenizer, network.config, config), network.get_input_embeddings().num_embeddings
     )
     if device is not None:
-        with _explained(f"cannot compute on {str(device)!r}"):
+        with explained(f"cannot compute on {str(device)!r}"):
             network = network.to(device)
     return HuggingFaceModel(network, begin, names, longest, label)
-
-
-@contextlib.contextmanager
-def _explained(what: str, kind: type[InputError] = InputError) -> Iterator[None]:
-    """What the library raises as one line: it has no error of its own that all of its errors are."""
-    try:
-        yield
-    except MiscopeError:
-        raise
-    except Exception as error:
-        told = textwrap.shorten(str(error), 240, placeholder=" …") or type(error).__name__
-        if "trust_remote_code" in str(error):
-            told = "it needs code that comes with it, and such code is never run"
-        raise kind(f"{what} ({told})") from None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library's progress bars, and its advice to people who call it themselves, off the screen."""
-    bars = require("transformers", "hub", _PURPOSE).utils.logging
-    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
-    levels, shown = [logger.level for logger in loggers], bars.is_progress_bar_enabled()
-    try:
-        bars.disable_progress_bar()
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if shown:
-            bars.enable_progress_bar()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -35,7 +36,7 @@ class RecurrentState:
     layers: tuple[tuple[Tensor, ...], ...]
 
 
-class _Recurrent(TorchModel):
+class _Recurrent(TorchModel, ABC):
     """Embedding, recurrent layers of torch, readout; drawn symbol by symbol with the same weights."""
 
     kind: ClassVar[Callable[..., nn.RNNBase]]
@@ -96,9 +97,9 @@ class _Recurrent(TorchModel):
         """The whole state as vectors, shape (n, depth * width), or twice that for h and c."""
         return torch.cat([part for layer in state.layers for part in layer]).T
 
+    @abstractmethod
     def _cell(self, given: Tensor, old: tuple[Tensor, ...], k: int) -> tuple[Tensor, ...]:
         """New state of layer k from what its input gives, shape (gates, n), and its old state."""
-        raise NotImplementedError
 
     def _weights(self, k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of layer k: from input and from state, shapes (gates, width); their biases, (gates, 1)."""

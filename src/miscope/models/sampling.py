@@ -94,11 +94,9 @@ class Sampler:
 
     def _reread(self, kept: list[Tensor]) -> Any:
         """The state after all of these symbols but the last, read from the start."""
-        state, before = self.model.start(len(kept[0])), None
-        for symbols in kept[:-1]:
-            _, state = self.model.step(before, state)
-            before = symbols
-        _, state = self.model.step(before, state)
+        state = self.model.start(len(kept[0]))
+        for symbols in [None, *kept[:-1]]:
+            _, state = self.model.step(symbols, state)
         return state
 
     def _law(self, log_probs: Tensor) -> Tensor:

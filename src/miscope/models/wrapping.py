@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from miscope.errors import FormatError, InputError
-from miscope.models.base import SequenceModel, device_of, label_of
+from miscope.models.base import checked_codes, device_of
 from miscope.processes.checking import checked_alphabet, laws, numbers, whole_number
 
 __all__ = ["CachedState", "HuggingFaceModel", "Read", "WrappedFunction", "wrap"]
@@ -359,25 +359,6 @@ def looks_ahead(
         second = function(torch.cat([codes[:, :half], others[:, half:]], dim=1))[:, :half]
     scale = float(first[first.isfinite()].abs().max())
     return not torch.allclose(first, second, rtol=0.0, atol=rounding * scale)
-
-
-def checked_codes(model: SequenceModel, codes: Tensor) -> Tensor:
-    """Codes as int64 on the model's device, or an `InputError` that says what is wrong with them."""
-    if codes.ndim != 2:
-        raise InputError(f"codes must have the shape (documents, length), not {tuple(codes.shape)}")
-    if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < model.alphabet_size:
-        wrong = int(codes.min()) if int(codes.min()) < 0 else int(codes.max())
-        raise InputError(
-            f"symbol {wrong} is not one that the model knows: its {model.alphabet_size} have the codes 0 to "
-            f"{model.alphabet_size - 1}"
-        )
-    longest = getattr(model, "longest", None)
-    if longest is not None and codes.shape[1] > longest:
-        raise InputError(
-            f"documents of {codes.shape[1]:,} symbols are longer than the {longest:,} that {label_of(model)} can read; "
-            "cut them"
-        )
-    return codes.to(device_of(model), torch.int64)
 
 
 def _checked_law(first: Any, size: int) -> Tensor:

@@ -119,20 +119,22 @@ def probe(
     asked = _Asked(model, n_documents, length, whole_number(seed, "seed", 0), discard, classes)
     chosen = asked.lags(lags)
     blocks = min(blocks, n_documents)
-    drawing: dict[str, Any] = {
-        "temperature": temperature,
-        "top_k": top_k,
-        "slide": slide,
-        "batch": batch,
-        "progress": progress,
-    }
+    drawing = _Drawing(temperature, top_k, slide, batch, progress)
     if counts == "hard":
         return _hard(asked, chosen, blocks, label, drawing)
-    if hasattr(model, "n_channels"):
-        found = _real_tables(asked, chosen, blocks, **drawing)
-    else:
-        found = _symbol_tables(asked, chosen, blocks, **drawing)
+    tables = _real_tables if hasattr(model, "n_channels") else _symbol_tables
+    found = tables(asked, chosen, blocks, drawing)
     return _curve(asked, chosen, found, label)
+
+
+class _Drawing(NamedTuple):
+    """How to draw: arguments of `sample`."""
+
+    temperature: float
+    top_k: int | None
+    slide: int | bool | None
+    batch: int | None
+    progress: Progress | None
 
 
 class _Asked:
@@ -198,8 +200,9 @@ class _Found(NamedTuple):
     source: dict[str, Any]
 
 
-def _hard(asked: _Asked, lags: np.ndarray, blocks: int, label: str | None, drawing: dict[str, Any]) -> MICurve:
-    drawn = sample(asked.model, asked.n_documents, asked.length, asked.seed, discard=asked.discard, **drawing)
+def _hard(asked: _Asked, lags: np.ndarray, blocks: int, label: str | None, drawing: _Drawing) -> MICurve:
+    how = {"discard": asked.discard, **drawing._asdict()}
+    drawn = sample(asked.model, asked.n_documents, asked.length, asked.seed, **how)
     name = label or label_of(asked.model)
     if isinstance(drawn, Series):
         return measure(drawn, lags, estimator="gaussian", blocks=blocks, label=name)
@@ -209,18 +212,8 @@ def _hard(asked: _Asked, lags: np.ndarray, blocks: int, label: str | None, drawi
     return measure(drawn, lags, blocks=blocks, label=name)
 
 
-def _symbol_tables(
-    asked: _Asked,
-    lags: np.ndarray,
-    blocks: int,
-    *,
-    temperature: float,
-    top_k: int | None,
-    slide: int | bool | None,
-    batch: int | None,
-    progress: Progress | None,
-) -> _Found:
-    sampler = Sampler(asked.model, temperature, top_k, slide)
+def _symbol_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawing) -> _Found:
+    sampler = Sampler(asked.model, drawing.temperature, drawing.top_k, drawing.slide)
     sampler.check_length(asked.total)
     size = asked.n_symbols()
     if blocks * len(lags) * size**2 * 8 > _MOST_TABLE_BYTES:
@@ -228,9 +221,9 @@ def _symbol_tables(
             f"{blocks} blocks of {len(lags)} tables of {size} x {size} symbols do not fit: ask for fewer lags or "
             "blocks, or merge symbols into fewer classes"
         )
-    batch = _batch(asked, batch, size - 1)
+    batch = _batch(asked, drawing.batch, size - 1)
     tables = ConditionalTables(lags, blocks, size)
-    for first, n, generator, report in pieces(asked.n_documents, asked.total, batch, asked.seed, progress):
+    for first, n, generator, report in pieces(asked.n_documents, asked.total, batch, asked.seed, drawing.progress):
         symbols, laws = np.empty((asked.length, n), np.uint8), np.empty((asked.length, n, size - 1), np.float32)
         for t, moment in enumerate(sampler.run(n, asked.total, generator)):
             if t >= asked.discard:
@@ -264,22 +257,12 @@ def _batch(asked: _Asked, batch: int | None, numbers: int) -> int:
     return usual if batch is not None else max(min(usual, _MOST_BYTES // (4 * asked.length * max(numbers, 1))), 1)
 
 
-def _real_tables(
-    asked: _Asked,
-    lags: np.ndarray,
-    blocks: int,
-    *,
-    temperature: float,
-    top_k: int | None,
-    slide: int | bool | None,
-    batch: int | None,
-    progress: Progress | None,
-) -> _Found:
-    if temperature != 1.0 or top_k is not None or slide is not None:
+def _real_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawing) -> _Found:
+    if drawing.temperature != 1.0 or drawing.top_k is not None or drawing.slide is not None:
         raise InputError(f"{label_of(asked.model)} draws real numbers: temperature, top_k and slide are for symbols")
-    d, batch = asked.model.n_channels, _batch(asked, batch, 4 * asked.model.n_channels)
+    d, batch = asked.model.n_channels, _batch(asked, drawing.batch, 4 * asked.model.n_channels)
     sums = CovarianceSums(lags, blocks, d, asked.model.noise.detach().cpu().numpy())
-    for first, n, generator, report in pieces(asked.n_documents, asked.total, batch, asked.seed, progress):
+    for first, n, generator, report in pieces(asked.n_documents, asked.total, batch, asked.seed, drawing.progress):
         values, means = np.empty((2, asked.length, n, d))
         for t, (mean, drawn, _) in enumerate(real_moments(asked.model, n, asked.total, generator)):
             if t >= asked.discard:

@@ -82,11 +82,6 @@ class Dictionary:
         self._centre = functions.mean(axis=0)
         self._whiten = _whitening(functions - self._centre)
 
-    @property
-    def size(self) -> int:
-        """Number of functions."""
-        return int(self._whiten.shape[1])
-
     def __call__(self, states: npt.NDArray[Any]) -> Floats:
         """Values of all functions, shape (n, d) to (n, size)."""
         return np.asarray((self._functions(states.astype(np.float64)) - self._centre) @ self._whiten)
@@ -108,7 +103,7 @@ class Dictionary:
             now, then = ((run.states[times + ahead, documents] - self._mean) @ self._linear for ahead in (0, step))
             now, then = now - now.mean(axis=0), then - then.mean(axis=0)
             left, values, _ = np.linalg.svd(now.T @ then / len(now))
-            if values[0] ** (1 / step) < np.exp(-1 / step) or 2 * step > run.length // 4:
+            if values[0] < np.exp(-1) or 2 * step > run.length // 4:
                 return np.asarray(left)
             step *= 2
 

@@ -14,7 +14,8 @@ from miscope.sequences.codes import offsets_of
 from miscope.sequences.columns import bytes_of_strings, codes_of_lists, is_lists, is_text
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import BYTES, END, UNITS, Encoded, encode_documents, encoder_of
-from miscope.sequences.hub_loading import explained, load, quiet
+from miscope.sequences.hub_loading import load
+from miscope.sequences.hugging_face import explained, quiet
 from miscope.sequences.sources import Progress
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 from miscope.sequences.tokens import encode_texts, sequences_of

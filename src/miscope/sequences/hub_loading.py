@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import json
-import logging
 import re
-import textwrap
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from miscope.errors import FormatError, InputError, MiscopeError, choice
+from miscope.errors import FormatError, InputError, choice
+from miscope.sequences.hugging_face import explained, told
 
-__all__ = ["explained", "load", "quiet"]
+__all__ = ["load"]
 
 
 def load(datasets: Any, name: str, config: str | None, split: str, streaming: bool, revision: str | None) -> Any:
@@ -93,7 +89,7 @@ def _downloaded(
     try:
         return datasets.load_dataset(name, config, **options)
     except (ConnectionError, FileNotFoundError) as error:
-        raise InputError(f"{missing} ({_told(error)})") from None
+        raise InputError(f"{missing} ({told(error)})") from None
     except Exception as error:
         text = str(error)
         known = re.search(r"(?:Should be one of|Available splits:) (\[.*?\])", text, re.DOTALL)
@@ -106,40 +102,4 @@ def _downloaded(
             if config is None:
                 raise InputError(f"{name!r} has several configurations: pass one of {', '.join(options_of)}") from None
             choice(config, options_of, f"configuration of {name!r}")
-        raise InputError(f"{failed} ({_told(error)})") from None
-
-
-def _told(error: Exception) -> str:
-    if "trust_remote_code" in str(error) or "scripts are no longer supported" in str(error):
-        return "it needs code that comes with it, and such code is never run"
-    return textwrap.shorten(str(error), 240, placeholder=" …") or type(error).__name__
-
-
-@contextlib.contextmanager
-def explained(what: str, kind: type[InputError] = InputError) -> Iterator[None]:
-    """What the library raises as one line: it has no error of its own that all of its errors are."""
-    try:
-        yield
-    except MiscopeError:
-        raise
-    except Exception as error:
-        raise kind(f"{what} ({_told(error)})") from None
-
-
-@contextlib.contextmanager
-def quiet(datasets: Any) -> Iterator[None]:
-    """Keep the library's progress bars, and its advice to people who call it themselves, off the screen."""
-    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
-    levels, hidden = [logger.level for logger in loggers], datasets.are_progress_bars_disabled()
-    try:
-        datasets.disable_progress_bars()
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if not hidden:
-            datasets.enable_progress_bars()
+        raise InputError(f"{failed} ({told(error)})") from None

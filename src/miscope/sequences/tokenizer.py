@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import logging
 import os
-import textwrap
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from miscope.errors import FormatError, InputError, MiscopeError, require
+from miscope.errors import FormatError, InputError, require
+from miscope.sequences.hugging_face import explained, quiet
 
-__all__ = ["Tokenizer", "explained", "tokenizer_from"]
+__all__ = ["Tokenizer", "tokenizer_from"]
 
 _PURPOSE = "a tokenizer"
 
@@ -164,33 +160,5 @@ def _pretrained(name: str, revision: str | None, local: bool) -> Any:
             "Hugging Face hub, or no way to reach it (offline). Check the name, or give a local tokenizer.json; where "
             f"there is a network, 'hf download {name} tokenizer.json --local-dir FOLDER' brings one"
         )
-    with _quiet(transformers), explained(failed):
+    with quiet(transformers), explained(failed):
         return transformers.AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-
-
-@contextlib.contextmanager
-def explained(what: str, kind: type[InputError] = InputError) -> Iterator[None]:
-    """What the libraries raise as one line: they have no error of their own that all of theirs are."""
-    try:
-        yield
-    except MiscopeError:
-        raise
-    except Exception as error:
-        told = textwrap.shorten(str(error), 240, placeholder=" …") or type(error).__name__
-        raise kind(f"{what} ({told})") from None
-
-
-@contextlib.contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep the library's advice to people who call it themselves off the screen."""
-    loggers = [logging.getLogger(name) for name in (transformers.__name__, "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -11,9 +11,10 @@ from miscope.errors import InputError
 from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
+from miscope.sequences.hugging_face import explained
 from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
 from miscope.sequences.text import _check_options, _marked, _noted
-from miscope.sequences.tokenizer import Tokenizer, explained, tokenizer_from
+from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["encode_texts", "read_tokens", "sequences_of", "tokenize"]
 

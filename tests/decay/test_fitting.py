@@ -160,3 +160,35 @@ class TestBelowZero:
         assert ends[1] > 2 * ends[0]  # what dropping them would do, so the test can fail
         lengths = np.array([each["correlation_length"].value for each in kept])
         assert abs(np.log(lengths / 10).mean()) < 0.1
+
+
+class TestNothingKnown:
+    """One lag that stands out, the next ones far away: the likeliest law may be 0 at all of them, as far as bars tell.
+
+    Its parameters then have no effect on anything that was measured, and squares of their errors no numbers.
+    """
+
+    lags = np.array([17, 31, 32, 43, 48, 83]) * 10**6
+    middle = np.array([0.55, -0.13, 0.02, -0.05, 0.07, 0.005])
+
+    def fitted(self, curve_of_blocks, seed):
+        blocks = self.middle + 0.35 * np.random.default_rng(seed).standard_normal((12, 6))
+        curve = curve_of_blocks(self.lags, blocks, quantity="correlation", unit="")
+        with np.errstate(over="ignore", invalid="ignore"):
+            return ms.fit(curve, laws=["power law with cut-off"], floor=False)
+
+    def test_a_law_that_vanishes_has_no_intervals(self, curve_of_blocks, tmp_path):
+        fits = [self.fitted(curve_of_blocks, seed) for seed in (4, 7, 10, 11)]
+        laws = [each["power law with cut-off"] for each in fits]
+        sizes = np.array([np.max(each(self.lags)) for each in laws])
+        vanished = np.flatnonzero((sizes > 1e-290) & (sizes < 1e-170))  # the squares of their inverses overflow
+        assert len(vanished)
+        for k in vanished:
+            assert np.isnan(laws[k].stderr).all()
+            ends = [end for each in laws[k].parameters.values() for end in (each.low, each.high)]
+            assert not np.isfinite(ends).any()
+            assert fits[k].verdict.kind == "undecided"
+            assert "power law with cut-off" in str(fits[k])
+        fits[vanished[0]].save(tmp_path / "fit.json")
+        again = ms.DecayFit.load(tmp_path / "fit.json")["power law with cut-off"]
+        assert np.isnan(again.stderr).all()

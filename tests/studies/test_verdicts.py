@@ -140,3 +140,16 @@ def test_the_verdict_is_a_question_of_the_calibration(tmp_path, monkeypatch):
     assert calibrate("smoke", tmp_path, groups=["verdict"]).verdicts == found.verdicts  # from the store
     found.save(tmp_path / "v.csv", verdicts=True)
     assert (tmp_path / "v.csv").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize(("peer", "panels"), [("", 1), ("power law", 2)])
+def test_the_figure_shows_the_peer_only_where_it_was_asked(peer, panels, tmp_path, monkeypatch):
+    from miscope.figures import calibration
+
+    drawn = []
+    monkeypatch.setattr(calibration, "save_figure", lambda figure, path: drawn.append(figure))
+    rows = [{"truth": "power law", "verdict": "power law", "peer": peer}] * 3
+    calibration.plot_verdicts(rows, tmp_path / "verdicts.png")
+    axes = drawn[0].axes
+    assert [each.get_title() for each in axes] == ["miscope says", "automutualinformation chooses"][:panels]
+    assert all("100 %\n(3)" in [text.get_text() for text in each.texts] for each in axes)

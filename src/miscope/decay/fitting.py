@@ -28,6 +28,8 @@ _ABOUT_AS_WELL = 8.0  # if a larger one makes it no likelier than by this much, 
 _WEIGHTS_ESTIMATED = 1.1
 _LONG_MEMORY = 2.0
 _NO_EFFECT = 1e-7  # of the largest effect of a parameter
+_NOTHING = 1e-100  # of a bar: the largest effect of any parameter where the law is 0 as far as bars tell
+_LARGEST = 1e100  # where a search may start: its square is a number
 _MOSTLY_SHARED = 0.3  # of the bars, from which on the latter applies
 
 
@@ -172,7 +174,7 @@ def _inside(value: float, low: float, high: float) -> float:
     if np.isfinite(low) and np.isfinite(high):
         margin = 1e-4 * (high - low)
         return float(np.clip(value, low + margin, high - margin))
-    return max(value, low + 1e-9 + 1e-3 * abs(value)) if np.isfinite(low) else value
+    return float(np.clip(value, low + 1e-9 + 1e-3 * abs(value), _LARGEST)) if np.isfinite(low) else value
 
 
 @dataclass(frozen=True)
@@ -202,16 +204,16 @@ def errors_of(found: Solution) -> Errors:
     if not found.holds:
         return Errors(np.zeros((0, len(theta))), np.full((1, len(theta)), np.nan), np.inf)
     jacobian = _jacobian(found)
-    gain = np.asarray(np.linalg.pinv(jacobian, rcond=1e-8))
     sizes = np.linalg.norm(jacobian, axis=0)
+    if not sizes.max() > _NOTHING:
+        return Errors(np.zeros((0, len(theta))), np.full((1, len(theta)), np.nan), np.inf)
+    gain = np.asarray(np.linalg.pinv(jacobian, rcond=1e-8))
     unknown = sizes < _NO_EFFECT * sizes.max()
     if points.replicates is None:
         return Errors(gain.T, np.where(unknown, np.nan, 0.0)[None], np.inf)
     model = found.discrepancy**2 * metric.own + metric.saturation + metric.flattening
     white = metric.whiten(metric.whiten(model, found.k).T, found.k)
     spread = gain @ white @ gain.T
-    if not np.isfinite(spread).all():  # a law so far from holding here that its own error has no numbers
-        return Errors(np.zeros((0, len(theta))), np.full((1, len(theta)), np.nan), np.inf)
     spreads, axes = np.linalg.eigh(spread)
     own = np.where(unknown, np.nan, np.sqrt(np.maximum(spreads, 0.0))[:, None] * axes.T)
 

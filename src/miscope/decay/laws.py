@@ -65,7 +65,7 @@ class Parameter:
         if self.scale == "log":
             return float(np.exp(np.clip(inner, -700.0, 700.0)))
         if self.scale == "inverse":
-            return 1.0 / inner if inner > 0 else np.inf
+            return np.inf if inner <= 0 else 1.0 / inner  # what is not known stays so
         return inner
 
     @property

@@ -124,22 +124,26 @@ _CHOSEN = ("exponential", "power law", "exponential + power law")
 
 
 def plot_verdicts(rows: Sequence[Row], path: str | Path) -> None:
-    """What was said of curves of each law, beside what automutualinformation chose, in shares of curves."""
+    """What was said of curves of each law, in shares of curves.
+
+    Beside it is what automutualinformation chose, if that was there to be asked.
+    """
     import matplotlib as mpl
 
     from miscope.decay.verdict import KINDS
 
     truths = KINDS[:-1]  # "undecided" is none
     with mpl.rc_context(STYLE):
-        figure = new_figure((8.0, 3.3))
-        left, right = figure.subplots(1, 2, width_ratios=(len(KINDS), len(_CHOSEN)))
+        asked = [row for row in rows if row["peer"]]
+        widths = (len(KINDS), len(_CHOSEN)) if asked else (len(KINDS),)
+        figure = new_figure((sum(widths), 3.3))
+        left, *right = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
         _confusion(left, rows, "verdict", truths, KINDS, "miscope says")
-        _confusion(
-            right, [row for row in rows if row["peer"]], "peer", truths, _CHOSEN, "automutualinformation chooses"
-        )
         left.set_yticks(range(len(truths)), truths)
         left.set_ylabel("truth")
-        right.set_yticks([])
+        for axes in right:
+            _confusion(axes, asked, "peer", truths, _CHOSEN, "automutualinformation chooses")
+            axes.set_yticks([])
         save_figure(figure, path)
 
 

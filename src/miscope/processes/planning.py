@@ -94,8 +94,9 @@ def detectable_lag(
       ``null="global"`` and ``correct_bias=False`` it is too low where many symbols meet serial dependence: chains of
       5 and 10 symbols were found 0.86 and 0.99 of the time in place of 0.47 and 0.07.
     - Blocks are taken to be independent, as 32 documents or more are. Of 2 to 31 they are pieces, which is as good for
-      short memory. For long memory, pieces show too little and `measure` widens bars by what it guesses from low
-      frequencies: probabilities were off by up to 0.3, in both directions.
+      short memory. For long memory, pieces scatter less than the whole does, and `measure` judges significance by
+      them: far more is found than foreseen. In 2 and in 4 documents, together of 16,384 symbols with ``I = 0.02
+      lag^-0.6``, lag 16 was found 0.98 and 1.00 of the time in place of 0.24 and 0.44.
     - A curve does not tell modes apart: all its dependence is taken to be one. Its significant lags count, up to the
       last at which half of all lags are. ``ln I`` is interpolated in ``ln lag``; over the last decade it is the better
       one of a power law and an exponential, and beyond, where nothing is known, that is *extrapolated*.

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import miscope as ms
-from miscope.probing.influence import influences
+from miscope.probing.effects import _most_apart, distances
 from miscope.probing.permutation import (
     Features,
+    Statistic,
+    answers,
     any_of,
     composition_of,
     family,
@@ -20,7 +22,6 @@ from miscope.probing.permutation import (
     merged,
     neighbours_alike,
     pair_features,
-    permute,
 )
 from miscope.probing.splits import as_parts, cut_units
 from miscope.probing.uniformity import uniformity
@@ -48,12 +49,9 @@ def units_of(parts, blocks=32, times=1):
 
 def p_values(parts, lags=(1, 2, 4, 8), n=99, seed=0):
     """Of composition, strength and pattern, and of any: without curves and fits, which take longer."""
-    units, composition, _ = door._exchangeable(*as_parts(parts, NAMES[: len(parts)], 8), 32, seed)
-    drawn = labels(units, n, seed)
-    symbols = family([permute(composition.features, drawn, units.n_parts)])
-    strength, pattern = door._dependence(units, np.array(lags), drawn, lambda: None)
-    each, overall = any_of([one for one in (symbols, strength, pattern) if one is not None])
-    return [*each, *([1.0] if pattern is None else []), overall]
+    units, composition, _ = door.exchangeable(*as_parts(parts, NAMES[: len(parts)], 8), 32, seed)
+    found = answers(units, composition, np.array(lags), n, seed)
+    return [*np.nan_to_num(found.each, nan=1.0), found.overall]
 
 
 # The statistics against their definitions
@@ -135,6 +133,30 @@ def test_permutations_keep_parts_and_strata():
         assert np.all(counts == counts[0])
 
 
+def test_p_values_are_shares_of_permutations():
+    """By loops: the largest height of all tests, parts and the whole; the smallest p-value of all families."""
+    generator = np.random.default_rng(4)
+    sets = [
+        [Statistic(generator.standard_normal(40), generator.standard_normal((40, 3))) for _ in range(n)] for n in (1, 4)
+    ]
+    families = [family(tests) for tests in sets]
+    ranks = []
+    for tests, found in zip(sets, families, strict=True):
+        rows = [[max(test.height[i], *test.part_height[i]) for test in tests] for i in range(40)]
+        most = [max(row) for row in rows]
+        for k, value in enumerate(rows[0]):
+            assert found.each[k] == sum(each >= value for each in most) / 40
+        for k in range(3):
+            assert found.parts[k] == sum(each >= max(test.part_height[0][k] for test in tests) for each in most) / 40
+        assert found.overall == min(found.each) <= min(found.parts)
+        ranks.append([sum(each >= one for each in most) / 40 for one in most])
+    least = [min(pair) for pair in zip(*ranks, strict=True)]
+    each, overall = any_of(families)
+    for k in range(2):
+        assert each[k] == sum(value <= ranks[k][0] for value in least) / 40
+    assert overall == min(each)
+
+
 def test_neighbours():
     coins = COINS.sample(120, 200, seed=1)
     units = units_of(coins.split(2))
@@ -204,6 +226,11 @@ def test_what_only_differing_documents_make():
     assert np.all(chain.shares[-1] < 0.02)
 
 
+def found_laws(text):
+    """The line of the summary that speaks of laws."""
+    return next(line for line in text.splitlines() if line.startswith("laws: "))
+
+
 @pytest.fixture(scope="module")
 def shorter():
     """The third of three parts has half the correlation length of the others."""
@@ -232,7 +259,8 @@ def test_how_much_correlation_lengths_differ(shorter):
     assert "most in test: at lag" in text
     assert "exchanged: documents (about 1,000 symbols each): 40 in each part" in text
     assert "% of dependence at lag" in text
-    assert "correlation length of" in text
+    assert re.search(r"laws: differ \(p = .*\): correlation length of (train|valid) 5.*, of test 2", found_laws(text))
+    assert re.search(r"exponential, correlation length 2\.\d+ \(", text)
 
 
 def test_how_far_compositions_are_apart():
@@ -254,36 +282,42 @@ def test_how_far_compositions_are_apart():
     np.testing.assert_allclose(found.unigrams.sum(axis=1), 1)
 
 
-# Who is responsible
+def distance_of(one, other, seed, n=40):
+    units = units_of([process.sample(n, 300, seed=2 * seed + k) for k, process in enumerate((one, other))])
+    return distances(units, composition_of(units), labels(units, 199, seed))[1]
 
 
-def test_the_odd_document_is_named(tmp_path):
-    generator = np.random.default_rng(3)
-    for name in NAMES:
-        (tmp_path / name).mkdir()
-        for k in range(12):
-            law = [0.05, 0.05, 0.9] if (name, k) == ("valid", 7) else [0.4, 0.4, 0.2]
-            (tmp_path / name / f"{k:02}.txt").write_text("".join(generator.choice(list("abz"), 400, p=law)))
-    parts = {name: ms.read_text(str(tmp_path / name / "*.txt")) for name in NAMES}
-    found = uniformity(parts, [1, 2], n_permutations=199)
-    first = next(each for each in found.influence if each.of == "composition")
-    assert (first.part, first.document, first.n_documents) == ("valid", 7, 1)
-    assert first.file.endswith("07.txt")
-    assert first.share > 0.5
-    assert first.text.count("z") > 40
-    assert len(first.text) == 60
+def test_intervals_of_total_variation_cover():
+    """Nothing; one symbol clearly; a hundred symbols, each by less than can be seen: 0.05 in all."""
+    even = np.full(100, 0.01)
+    alternating = even * np.where(np.arange(100) % 2, 1.1, 0.9)
+    mixed = Heterogeneous(compositions=[[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+    for one, other, truth in (
+        (mixed, mixed, 0.0),
+        (COINS, Heterogeneous(compositions=[[0.47, 0.53]]), 0.03),
+        (sticky(even, 0), sticky(alternating, 0), 0.05),
+    ):
+        found = [distance_of(one, other, seed) for seed in range(12)]
+        assert sum(each.low <= truth <= each.high for each in found) >= 10
+        assert all(0 <= each.low <= each.high for each in found)
 
 
-def test_a_document_inside_a_group_is_named():
-    generator = np.random.default_rng(4)
-    lines = [generator.choice(4, 20, p=[0.3, 0.3, 0.3, 0.1]) for _ in range(900)]
-    lines[733] = np.full(200, 3)
-    parts = [ms.Sequences.from_arrays(lines[k : k + 300], alphabet_size=4) for k in (0, 300, 600)]
-    units = units_of(parts)
-    assert units.kind == "group"
-    first = influences(units, 0)[0]
-    assert (first.part, first.document, first.n_documents, first.n_symbols) == ("part 3", 133, 1, 200)
-    assert first.text.startswith("333")
+def test_the_largest_differences_behind_noise():
+    """Differences of one size under normal noise of known size are given back."""
+    draws = np.random.default_rng(0).standard_normal(400_000)
+    for size in (0.2, 1.0, 3.0):
+        assert _most_apart(float(np.abs(size + draws).mean()), 1.0) == pytest.approx(size, abs=0.05)
+    assert _most_apart(0.5, 1.0) == 0
+    assert _most_apart(0.5, 0.0) == 0.5
+
+
+def test_errors_of_shares():
+    """From the scatter between units: as leaving out units in turn, where they are equally large."""
+    units = units_of([Heterogeneous(0.6).sample(30, 100, seed=k) for k in range(2)])
+    found = composition_of(units)
+    ones = [document.mean() for document in units.corpus][:30]
+    assert found.errors[0, 1] == pytest.approx(np.std(ones, ddof=1) / math.sqrt(30))
+    assert found.shares[0, 1] == pytest.approx(np.mean(ones))
 
 
 # What may change places
@@ -312,7 +346,7 @@ def test_documents_that_resemble_their_neighbours_are_put_together():
     """Texts of 5 documents about one thing: whole texts may change places, their documents may not."""
     texts = [Heterogeneous(compositions=[law]).sample(5, 100, seed=k) for k, law in enumerate(_wandering(80))]
     corpus = ms.Sequences.concatenate(texts)
-    units, _, notes = door._exchangeable(*as_parts(corpus.split(4), None, 8), 32, 0)
+    units, _, notes = door.exchangeable(*as_parts(corpus.split(4), None, 8), 32, 0)
     assert units.kind == "group"
     assert np.median(units.sizes) >= 400
     assert "more alike than distant ones" in notes[0]
@@ -351,6 +385,9 @@ def test_results_are_told_and_written(shorter):
     table = shorter.to_table()
     assert table.num_rows == 3 * len(shorter.lags)
     assert table.column("part").to_pylist()[0] == "train"
+    split = [table.column(name).to_numpy() for name in ("chance", "composition", "sequential", "mi")]
+    np.testing.assert_allclose(sum(split[:3]), split[3])
+    np.testing.assert_array_equal(split[2], table.column("excess").to_numpy())
     assert repr(shorter).startswith("Uniformity(not alike, p = 0.0")
 
 
@@ -365,7 +402,38 @@ def test_the_seed_decides_and_progress_ends():
     assert all(a < b for a, b in itertools.pairwise(done for done, _ in seen))
 
 
+def test_constant_symbols_are_alike_and_share_nothing():
+    same = [ms.Sequences.from_arrays([[0] * 50] * 10)] * 2
+    found = uniformity(same, [1, 10], n_permutations=39, blocks=4)
+    assert found.alike
+    assert found.p_value == 1
+    assert np.isnan(found.shares).all()
+    assert (found.distances[0].total_variation, found.distances[0].high) == (0, 0)
+
+
+def test_parts_of_different_alphabets():
+    """Symbols that only one part has are differences in composition; half of all are shared."""
+    parts = [ms.Sequences.from_arrays([word * 30] * 10) for word in ("aabb", "aacc")]
+    found = uniformity(parts, [1, 2], n_permutations=99, blocks=4)
+    assert not found.alike
+    assert found.symbols == ("a", "b", "c")
+    assert found.unigrams.tolist() == [[0.5, 0.5, 0], [0.5, 0, 0.5]]
+    assert found.distances[0].total_variation == pytest.approx(0.5)
+
+
+def test_one_document_a_part():
+    """Nothing is said of documents, what is exchanged is, and the odd part is found."""
+    chain, other = IsingChain(0.8), IsingChain(0.3)
+    parts = [kind.sample(1, 6000, seed=k) for k, kind in enumerate((chain, chain, other))]
+    found = uniformity(parts, [1, 2], names=NAMES, n_permutations=199, blocks=16)
+    assert found.p_dependence <= found.level
+    assert found.part_p[1, 2] == found.part_p[1].min()
+    assert np.isnan(found.shares[:3]).all()
+    assert any("train has only 1 document, so pieces of about 375" in text for text in found.warnings)
+
+
 SHORT = ms.Sequences.from_arrays([[0, 1] * 50] * 8)
+SHORTER = ms.Sequences.from_arrays([[0, 1] * 9] * 8, label="few")
 
 
 @pytest.mark.parametrize(
@@ -383,9 +451,11 @@ SHORT = ms.Sequences.from_arrays([[0, 1] * 50] * 8)
         (SHORT, {"names": ["a"]}, "segments of one corpus are numbered"),
         (SHORT, {"segments": 1}, "segments must be a whole number of at least 2"),
         (ms.Sequences.from_arrays([0, 1, 1]), {"lags": [1]}, "3 symbols are too few for 8 segments"),
-        ([SHORT, SHORT], {"n_permutations": 9}, "n_permutations must be a whole number of at least 19"),
+        ([SHORT, SHORT], {"n_permutations": 9}, "n_permutations must be a whole number of at least 39"),
         ([SHORT, SHORT], {"level": 2}, "level"),
         ([SHORT, SHORT], {"lags": [100]}, "no document is long enough for lag 100"),
+        ([SHORT, SHORTER], {"lags": [1, 50]}, "few: no document is long enough for lag 50: the longest has 18"),
+        ([SHORT, SHORTER], {"lags": "1:2:3:4:5"}, "lags"),
         ([SHORT, SHORT], {"seed": -1}, "seed must be a whole number"),
     ],
 )

@@ -41,9 +41,9 @@ def plot_uniformity(
 
     Upper left are the curves of the parts less their documents' compositions, with 95 % intervals (hollow markers: not
     significant; triangles on the lower edge: below it); shaded lags are those at which strength of dependence differs.
-    Lower left is how much of the dependence of all parts together is only that documents differ in composition, with
-    two standard errors. On the right are the symbols that tell parts apart: share in each part less that of all parts,
-    in percentage points.
+    Lower left is how much of the dependence is only that documents differ in composition: of all parts together (black,
+    with two standard errors) and of each part (small). On the right are the symbols that tell parts apart: share in
+    each part less that of all parts, in percentage points, with two standard errors.
 
     Parameters
     ----------
@@ -88,7 +88,8 @@ def plot_uniformity(
         _draw_parts(above, result)
         _draw_shares(below, result)
         _draw_symbols(beside, result)
-        above.tick_params(labelbottom=False)
+        _plain_lags(below, result.lags)
+        above.tick_params(labelbottom=False, which="both")
         heading = result.summary.partition("\n")[0] if title is None else title
         if heading:
             figure.suptitle(textwrap.fill(heading.replace("$", r"\$"), int(size[0] * 12)), fontsize=10)
@@ -116,7 +117,7 @@ def _draw_parts(axes: Axes, result: Uniformity) -> None:
     )
     for k, curve in enumerate(result.curves):
         colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-        at = lags * 10 ** (_APART * ((k + 0.5) / len(result.curves) - 0.5))  # side by side, so that none hides another
+        at = _beside(lags, k, len(result.curves))
         low, high = curve.interval(excess=True)
         seen = high > bottom
         axes.vlines(at[seen], np.maximum(low, bottom)[seen], high[seen], color=colour, linewidth=0.9, alpha=0.6)
@@ -138,6 +139,11 @@ def _draw_parts(axes: Axes, result: Uniformity) -> None:
     axes.set_ylabel("mutual information less\ncomposition (nats)")
 
 
+def _beside(lags: Floats, k: int, n: int) -> Floats:
+    """Where the markers of the k-th of n parts stand: side by side, so that none hides another."""
+    return np.asarray(lags * 10 ** (_APART * ((k + 0.5) / n - 0.5)))
+
+
 def _shade(axes: Axes, lags: Floats, chosen: NDArray[np.bool_]) -> None:
     """Shade each run of chosen lags."""
     edges = _edges(lags)
@@ -153,6 +159,15 @@ def _draw_shares(axes: Axes, result: Uniformity) -> None:
     known = np.isfinite(share)
     axes.axhline(0, color="0.6", linewidth=0.7)
     axes.axhline(100, color="0.6", linewidth=0.7)
+    for k in range(len(result.names)):
+        axes.plot(
+            _beside(result.lags.astype(np.float64), k, len(result.names)),
+            100 * result.shares[k],
+            MARKERS[k % len(MARKERS)],
+            color=COLOURS[k % len(COLOURS)],
+            markersize=2.6,
+            alpha=0.6,
+        )
     if known.any():
         axes.errorbar(
             result.lags[known], share[known], error[known], fmt="o", color="0.25", markersize=3.6, elinewidth=0.9
@@ -181,7 +196,15 @@ def _draw_symbols(axes: Axes, result: Uniformity) -> None:
     for k in range(len(result.names)):
         colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         shift = 0.5 * ((len(result.names) - 1) / 2 - k) / len(result.names)
-        axes.plot(away[k, chosen], place + shift, marker, color=colour, markersize=4)
+        axes.errorbar(
+            away[k, chosen],
+            place + shift,
+            xerr=np.nan_to_num(200 * result.unigrams_stderr[k, chosen]),
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            elinewidth=0.9,
+        )
     for y in place[:-1] - 0.5:
         axes.axhline(y, color="0.92", linewidth=0.7, zorder=0)
     words = [result.symbols[code] for code in chosen]
@@ -257,6 +280,7 @@ def plot_drift(
         _draw_departures(figure, grid[1], drift, lags, bounds)
         for axes in grid:
             axes.set(xscale="log", xlabel="lag (symbols)", xlim=(lags[0], lags[-1]), ylim=(bounds[-1], 0))
+            _plain_lags(axes, drift.lags)
         units = {0: "symbols", 3: "thousand symbols", 6: "million symbols", 9: "billion symbols"}
         grid[0].set_ylabel(f"position ({units[_power(drift.bounds[-1])]})")
         heading = drift.sentence if title is None else title
@@ -294,6 +318,19 @@ def _draw_departures(figure: Any, axes: Axes, drift: Drift, lags: Floats, bounds
         top = np.full(len(at), 1.02)
         if len(at):
             axes.plot(at, top, marker, color="0.2", markersize=5, transform=axes.get_xaxis_transform(), clip_on=False)
+
+
+def _plain_lags(axes: Axes, lags: NDArray[np.int64]) -> None:
+    """Numbers as people write them along a short axis of lags; along a long one powers of ten are enough."""
+    from matplotlib.ticker import NullFormatter
+
+    if lags[-1] >= 300 * lags[0]:
+        return
+    wanted = [digit * 10**power for power in range(3) for digit in (1, 2, 5)]
+    low, high = axes.get_xlim()
+    shown = [each for each in wanted if low <= each <= high] or [int(lags[0])]
+    axes.set_xticks(shown, [str(each) for each in shown])
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _edges(lags: Floats) -> Floats:

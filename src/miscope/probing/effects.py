@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 from miscope.curve import MICurve
 from miscope.decay import Comparison, DecayFit, compare
@@ -20,8 +20,9 @@ __all__ = ["Distance", "composition_share", "distances", "law_comparisons", "str
 Floats = NDArray[np.float64]
 
 _FOLDS = 16
-_N_CHANCE = 50
+_N_CHANCE = 199
 _TELLING = 5
+_NOTHING = 1e-12  # nats, below which there is but rounding
 _CLEAR = 3.0  # standard errors, from which a symbol tells parts apart
 
 
@@ -34,9 +35,11 @@ class Distance:
     part
         Its name.
     total_variation, low, high
-        Half the sum of the absolute differences of shares, and its 95 % interval. The sign of each difference is
-        learnt from other units than those that it is counted in: chance then adds nothing to it, and very small
-        differences of many symbols may be missed. It may come out a little below 0.
+        Half the sum of the absolute differences of shares, and its 95 % interval. The sign of each difference is learnt
+        from other units than those that it is counted in: chance then adds nothing to it on average, but small
+        differences of many symbols are missed. The interval's upper end counts them: it is what the differences would
+        come to if they were spread over all symbols alike. Its lower end is 0 where units that change places give as
+        much. Below 0 the value says that nothing was seen.
     jensen_shannon, jensen_shannon_stderr
         Jensen-Shannon divergence in nats, both sides weighing the same, less what chance gives when units change
         places.
@@ -73,15 +76,22 @@ def _distance(units: Units, composition: Composition, drawn: NDArray[np.int64], 
     weight = folds.sum(axis=2).sum(axis=0)
     value = float(weight @ held_out / weight.sum())
     share = weight / weight.sum()
-    error = float(np.sqrt(np.sum((share * (held_out - value)) ** 2) * n_folds / (n_folds - 1)))
+    laws = _law(whole)
+    signed = 0.5 * np.sum(np.sign(laws[0] - laws[1]) * differences, axis=1)  # all folds with the signs of the whole
+    scatters = [np.sum((share * (each - share @ each)) ** 2) for each in (held_out, signed)]
+    error = float(np.sqrt(max(scatters) * n_folds / (n_folds - 1)))
     t = float(special.stdtrit(n_folds - 1, 0.975))
     divergence = _divergence(whole[0], whole[1])
     left_out = np.array([_divergence(*(whole - folds[:, j])) for j in range(n_folds)])
     spread = float(np.sqrt((n_folds - 1) / n_folds * np.sum((left_out - left_out.mean()) ** 2)))
-    chance = [_divergence(*_sides(table, row == k)) for row in drawn[1 : 1 + _N_CHANCE]]
+    by_chance = [_sides(table, row == k) for row in drawn[1 : 1 + _N_CHANCE]]
+    chance = [_divergence(*sides) for sides in by_chance]
     scatter = np.sqrt(np.sum((differences - differences.mean(axis=0)) ** 2, axis=0) / n_folds / max(n_folds - 1, 1))
-    laws = _law(whole)
     apart = np.abs(laws[0] - laws[1])[:-1]
+    seen = _variation(*laws)
+    usual = np.quantile([_variation(*map(_law, sides)) for sides in by_chance], 0.975)
+    low = max(value - t * error, 0.0) if seen > usual else 0.0
+    high = _most_apart(seen + t * error, 0.5 * float(scatter.sum()))
     clear = apart * (apart > _CLEAR * scatter[:-1])
     order = np.argsort(-(clear if clear.any() else apart), kind="stable")[:_TELLING]
     words = symbol_words(units.corpus, [int(code) for code in composition.symbols[order]])
@@ -89,12 +99,33 @@ def _distance(units: Units, composition: Composition, drawn: NDArray[np.int64], 
     return Distance(
         units.names[k],
         value,
-        value - t * error,
-        value + t * error,
+        low,
+        min(max(low, high), 1.0),
         divergence - float(np.mean(chance)),
         spread,
         telling,
     )
+
+
+def _most_apart(seen: float, noise: float) -> float:
+    """The largest sum of true differences behind a sum of absolute differences, from the sum of their standard errors.
+
+    Of a difference x and noise of size 1 the absolute value has the mean
+    ``g(x) = sqrt(2 / pi) exp(-x^2 / 2) + x erf(x / sqrt(2))``. Since g is convex, a given mean of g is reached with the
+    largest mean of x where all x are the same.
+    """
+
+    def above(x: float) -> float:
+        return float(np.sqrt(2 / np.pi) * np.exp(-x * x / 2) + x * special.erf(x / np.sqrt(2))) - seen / noise
+
+    if noise <= 0:
+        return seen
+    return 0.0 if above(0.0) >= 0 else noise * float(optimize.brentq(above, 0.0, seen / noise + 1))
+
+
+def _variation(first: Floats, second: Floats) -> float:
+    """Half the sum of the absolute differences of two laws."""
+    return float(0.5 * np.sum(np.abs(first - second)))
 
 
 def _law(counts: Floats) -> Floats:
@@ -145,7 +176,7 @@ def composition_share(curve: MICurve, n_documents: int) -> tuple[Floats, Floats]
     if curve.chance is None or n_documents < 2 or not curve.n_blocks:
         return nothing, nothing
     beyond = curve.mi - curve.chance
-    known = beyond > 2 * np.nan_to_num(curve.stderr, nan=np.inf)
+    known = beyond > np.maximum(2 * np.nan_to_num(curve.stderr, nan=np.inf), _NOTHING)
     pairs = np.maximum(curve.n_pairs, 1)
     grown = curve.chance * pairs / np.maximum(pairs - curve.block_pairs, 1)  # chance goes as 1 / pairs
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miscope.probing.permutation import composition_of, pair_features
+from miscope.probing.saying import percent
 from miscope.probing.splits import Units
 
 __all__ = ["Influence", "influences"]
@@ -45,6 +46,8 @@ class Influence:
         Its first symbols, 60 characters of them.
     file
         What it was read from; "" where that is not known.
+    place
+        Where it stands in that file, such as ``"line 134"``, or a record's name; "" where that is not known.
     """
 
     part: str
@@ -57,6 +60,7 @@ class Influence:
     share: float
     text: str
     file: str
+    place: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, JSON-able."""
@@ -67,8 +71,9 @@ class Influence:
         which = f"document {self.document}" if self.n_documents == 1 else f"documents {self.document} to {last}"
         where = f" from symbol {self.first:,}" if self.first else ""
         what = self.of if not self.lag else f"{self.of} at lag {self.lag}"
-        file = f" ({self.file})" if self.file else ""
-        return f"{100 * self.share:.3g} % of {what}: {self.part}, {which}{where}{file}: {self.text!r}"
+        found = ", ".join(each for each in (self.file, self.place) if each)
+        found = f" ({found})" if found else ""
+        return f"{percent(self.share)} of {what}: {self.part}, {which}{where}{found}: {self.text!r}"
 
 
 def influences(units: Units, lag: int, top: int = 10) -> tuple[Influence, ...]:
@@ -117,15 +122,17 @@ def _named(units: Units, u: int, of: str, lag: int, share: float) -> Influence:
     k = int(units.part[u])
     document = int(documents[0] - units.first_documents[k])
     origin = units.origins[k]
+    first = int(start - units.corpus.offsets[documents[0]]) + (origin.skipped if document == 0 else 0)
     return Influence(
         part=units.names[k],
         document=origin.before + document,
         n_documents=len(documents),
-        first=int(start - units.corpus.offsets[documents[0]]),
+        first=first,
         n_symbols=stop - start,
         of=of,
         lag=lag,
         share=share,
         text=units.shown(start, stop),
         file=origin.file_of(document),
+        place=origin.place_of(document, first),
     )

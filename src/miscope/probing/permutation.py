@@ -21,10 +21,12 @@ from miscope.sequences import Sequences
 from miscope.sequences.codes import code_dtype, recode
 
 __all__ = [
+    "Answers",
     "Composition",
     "Families",
     "Features",
     "Statistic",
+    "answers",
     "any_of",
     "classes",
     "composition_of",
@@ -146,14 +148,14 @@ class Statistic:
 
 @dataclass(frozen=True, eq=False)
 class Families:
-    """P-values of several tests of one kind.
+    """P-values of several tests of one kind, each of all parts together and of each part against the rest.
 
     Attributes
     ----------
     each
-        Shape (n_tests,): for each test, corrected for the number of tests by the maximum over all of them.
+        Shape (n_tests,): for each test, corrected for the number of tests (and parts) by the maximum over all of them.
     parts
-        Shape (n_parts,): for each part, likewise, and corrected for the number of parts.
+        Shape (n_parts,): for each part against the rest, corrected for the numbers of tests and parts.
     overall
         For any of them.
     highest
@@ -195,13 +197,17 @@ def _height(between: Floats, total: float) -> Floats:
 
 
 def family(tests: list[Statistic]) -> Families:
-    """P-values of several tests, corrected by the maximum over all of them (Westfall and Young 1993)."""
-    heights = np.array([test.height for test in tests])
+    """P-values of several tests, corrected by the maximum over all of them (Westfall and Young 1993).
+
+    What is looked at is the scatter of all parts and each part against the rest, whichever stands out more, so that
+    what is said of all parts and of single ones agrees.
+    """
+    parts = np.array([test.part_height for test in tests])
+    heights = np.maximum(np.array([test.height for test in tests]), parts.max(axis=2))
     highest = heights.max(axis=0)
     each = np.array([_share(highest, height[0]) for height in heights])
-    parts = np.array([test.part_height for test in tests]).max(axis=0)
-    most = parts.max(axis=1)
-    return Families(each, np.array([_share(most, value) for value in parts[0]]), float(each.min()), highest)
+    alone = np.array([_share(highest, value) for value in parts[:, 0].max(axis=0)])
+    return Families(each, alone, float(each.min()), highest)
 
 
 def _share(drawn: Floats, value: float) -> float:
@@ -224,6 +230,55 @@ def _p_values(heights: Floats) -> Floats:
     """For each permutation, the share of permutations that reach its height."""
     order = np.sort(heights)
     return (len(heights) - np.searchsorted(order, heights - 1e-9 * np.abs(heights))) / len(heights)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What permutations say of all questions.
+
+    Attributes
+    ----------
+    drawn
+        Whose part each unit is, in each permutation, as observed first: shape (n_permutations + 1, n_units).
+    composition, strength, pattern
+        Of the symbols' shares, and of dependence with one test a lag; no pattern for two symbols.
+    each
+        P-value of each of them, corrected for their number; nan where there is no pattern. Shape (3,).
+    overall
+        P-value of any difference.
+    """
+
+    drawn: Ints
+    composition: Families
+    strength: Families
+    pattern: Families | None
+    each: Floats
+    overall: float
+
+
+def answers(
+    units: Units,
+    composition: Composition,
+    lags: Ints,
+    n_permutations: int,
+    seed: int,
+    step: Callable[[], None] = lambda: None,
+) -> Answers:
+    """Put all questions to the same permutations; `step` is called after each lag."""
+    drawn = labels(units, n_permutations, seed)
+    symbols = family([permute(composition.features, drawn, units.n_parts)])
+    ask = pair_features(units)
+    strengths, patterns = [], []
+    for lag in lags:
+        strength, pattern = ask(int(lag))
+        strengths.append(permute(strength, drawn, units.n_parts))
+        if pattern is not None:
+            patterns.append(permute(pattern, drawn, units.n_parts))
+        step()
+    dependence = [family(tests) for tests in (strengths, patterns) if tests]
+    each, overall = any_of([symbols, *dependence])
+    each = np.append(each, np.full(3 - len(each), np.nan))
+    return Answers(drawn, symbols, dependence[0], dependence[1] if patterns else None, each, overall)
 
 
 def neighbours_alike(features: Features, part: Ints, seed: int, n_permutations: int = 199) -> float:
@@ -306,14 +361,16 @@ class Composition:
         Counts, shape (n_units, n_columns): of the frequent symbols each, and of all others in the last column.
     symbols
         The codes of the columns but the last, int64, shape (n_columns - 1,).
-    shares
-        Of all symbols in each part, shape (n_parts, alphabet_size).
+    shares, errors
+        Of all symbols in each part, shape (n_parts, alphabet_size); and their standard errors from the scatter between
+        units, nan for symbols that have no column.
     """
 
     features: Features
     table: Floats
     symbols: Ints
     shares: Floats
+    errors: Floats
 
 
 def composition_of(units: Units) -> Composition:
@@ -334,7 +391,14 @@ def composition_of(units: Units) -> Composition:
     scatter = np.sqrt(weights @ deviations**2 / weights.sum())
     deviations /= np.where(scatter > 0, scatter, np.inf)
     features = Features(_gram(deviations, weights), weights)
-    return Composition(features, table, kept, shares / shares.sum(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    errors = np.full(shares.shape, np.nan)
+    for k in range(units.n_parts):
+        held = weights[units.part == k]
+        away = table[units.part == k, :-1] - held[:, None] * shares[k, kept]
+        if len(held) > 1:
+            errors[k, kept] = np.sqrt(np.sum(away**2, axis=0) * len(held) / (len(held) - 1)) / held.sum()
+    return Composition(features, table, kept, shares, errors)
 
 
 def pair_features(units: Units) -> Callable[[int], tuple[Features, Features | None]]:

@@ -16,10 +16,23 @@ if TYPE_CHECKING:
     from miscope.probing.effects import Distance
     from miscope.probing.uniformity import Uniformity
 
-__all__ = ["advice", "aligned", "as_dict", "drifting", "grown", "lag_words", "p_words", "plain", "report", "summary"]
+__all__ = [
+    "advice",
+    "aligned",
+    "as_dict",
+    "drifting",
+    "grown",
+    "lag_words",
+    "p_words",
+    "percent",
+    "plain",
+    "report",
+    "summary",
+]
 
 _MOST_INFLUENCE = 3
 _MOST_LAGS = 12
+_LITTLE = 0.05  # of a difference, below which no document stands out
 _WELL = 0.25  # of a ratio, what half its interval may be for it to be shown as an example
 
 
@@ -60,7 +73,7 @@ def advice(units: Units, lags: NDArray[np.int64], curves: tuple[MICurve, ...]) -
     n = sum(len(curve.warnings) for curve in curves)
     if n:
         whose = list(dict.fromkeys(name for names in said.values() for name in names))
-        notes.append(f"the curves of {_listed(whose)} carry {n} warnings: see .curves[k].warnings")
+        notes.append(f"the curves of {_listed(whose)} carry {n} warning{'s' if n > 1 else ''}: see .curves[k].warnings")
     return tuple(notes)
 
 
@@ -89,20 +102,21 @@ def _composition(found: Uniformity) -> str:
     if found.p_composition <= found.level:
         k = int(np.lexsort((-np.array([each.total_variation for each in found.distances]), found.part_p[0]))[0])
     far = found.distances[k]
-    held = f"{_percent(far.total_variation)} ({_percent(max(far.low, 0))} to {_percent(far.high)}) of its symbols"
+    held = f"{percent(max(far.total_variation, 0))} ({percent(far.low)} to {percent(far.high)}) of its symbols"
     if found.p_composition > found.level:
         return (
             f"symbols: no difference seen (p = {p_words(found.p_composition)}); the largest, that of {far.part} "
             f"from the rest, is {held}"
         )
-    telling = "; ".join(f"{_quoted(word)} {_percent(p)} against {_percent(q)}" for word, p, q in far.telling[:3])
+    telling = "; ".join(f"{_quoted(word)} {percent(p)} against {percent(q)}" for word, p, q in far.telling[:3])
     return f"symbols: {far.part} differs most from the rest (p = {p_words(found.p_composition)}), in {held}: {telling}"
 
 
 def _dependence(found: Uniformity) -> str:
     p = p_words(found.p_dependence)
     if found.p_dependence > found.level:
-        return f"dependence: no difference in strength seen at {lag_words(found.lags)} (p = {p})"
+        none = f"dependence: no difference in strength seen at {lag_words(found.lags)} (p = {p})"
+        return none + _best_known(found)
     differing = found.lag_p <= found.level
     if not differing.any():
         return f"dependence: a difference in strength at some lag (p = {p})"
@@ -128,15 +142,42 @@ def _dependence(found: Uniformity) -> str:
     )
 
 
+def _best_known(found: Uniformity) -> str:
+    """Where nothing differs: the ratio with the shortest interval, to show how much could have been missed."""
+    half = np.where(np.isfinite(found.ratios), found.ratios_high - found.ratios_low, np.inf) / 2
+    k, at = (int(each) for each in np.unravel_index(np.argmin(half), half.shape))
+    if not half[k, at] <= found.ratios[k, at]:  # nothing is known to the factor of two
+        return ""
+    return f"; best known is {_ratio_words(found, k, at)}"
+
+
+def _ratio_words(found: Uniformity, k: int, at: int) -> str:
+    low, high = max(found.ratios_low[k, at], 0), found.ratios_high[k, at]
+    return (
+        f"{found.names[k]} at lag {found.lags[at]:,}, where its mutual information is {found.ratios[k, at]:.2f} "
+        f"({low:.2f} to {high:.2f}) times the others'"
+    )
+
+
 def _laws(found: Uniformity) -> list[str]:
-    different = [row for row in found.comparisons if row[2].different]
-    if not different:
-        return []
-    i, j, row = min(different, key=lambda each: each[2].p_value)
+    """What the laws say: the clearest difference, corrected for the number of pairs, or how far apart they may be."""
+    kinds = [None if law is None else law.verdict.kind for law in found.fits]
+    if not found.comparisons:
+        known = [kind for kind in kinds if kind in ("exponential", "power law")]
+        if len(set(known)) < 2:
+            return []
+        pairs = zip(found.names, kinds, strict=True)
+        return [f"laws: not of one kind: {'; '.join(f'{name} {kind}' for name, kind in pairs if kind in known)}"]
+    i, j, row = min(found.comparisons, key=lambda each: each[2].p_value)
+    p = min(1.0, row.p_value * len(found.comparisons))
     name = row.parameter.replace("_", " ")
+    says = "differ" if p <= found.level else "no difference seen"
+    compared = {k for first, second, _ in found.comparisons for k in (first, second)}
+    others = [f"{found.names[k]} {kind}" for k, kind in enumerate(kinds) if k not in compared and kind is not None]
+    apart = f"; not compared: {_listed(others)}" if others else ""
     return [
-        f"laws: {name} of {found.names[i]} {row.first:.4g}, of {found.names[j]} {row.second:.4g}: ratio "
-        f"{row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
+        f"laws: {says} (p = {p_words(p)}): {name} of {found.names[i]} {row.first:.4g}, of {found.names[j]} "
+        f"{row.second:.4g}, ratio {row.ratio:.2f} ({row.low:.2f} to {row.high:.2f}){apart}"
     ]
 
 
@@ -156,7 +197,7 @@ def _long_range(found: Uniformity) -> str:
     at = int(known[-1])
     share, error = found.shares[-1, at], found.shares_stderr[-1, at]
     return (
-        f"long range: at lag {found.lags[at]}, {_percent(share)} ± {_percent(error)} of the dependence of all parts "
+        f"long range: at lag {found.lags[at]}, {percent(share)} ± {percent(error)} of the dependence of all parts "
         "together is only that documents differ in composition"
     )
 
@@ -171,11 +212,10 @@ def report(found: Uniformity) -> str:
     for of, p in differ.items():
         if p <= found.level:
             most = [one for one in found.influence if one.of == of][:_MOST_INFLUENCE]
-            lines += [
-                "",
-                f"what makes most of the difference in {of}, by leaving it out:",
-                *(f"  {one}" for one in most),
-            ]
+            head = f"what makes most of the difference in {of}, by leaving it out:"
+            if most and most[0].share < _LITTLE:
+                head = f"no few documents make the difference in {of}; most, by leaving it out:"
+            lines += ["", head, *(f"  {one}" for one in most)]
     if found.comparisons:
         lines += ["", "laws:"]
         lines += [f"  {found.names[i]}, {found.names[j]}: {row}" for i, j, row in found.comparisons]
@@ -192,7 +232,7 @@ def _part_rows(found: Uniformity) -> list[tuple[str, ...]]:
                 found.names[k],
                 f"{found.n_documents[k]:,}",
                 f"{found.n_symbols[k]:,}",
-                f"{far.total_variation:.4f}",
+                f"{max(far.total_variation, 0):.4f}",
                 f"{far.low:.4f} to {far.high:.4f}",
                 f"{far.jensen_shannon:.2g} ± {far.jensen_shannon_stderr:.1g}",
                 p_words(float(found.part_p[0, k])),
@@ -206,7 +246,11 @@ def _part_rows(found: Uniformity) -> list[tuple[str, ...]]:
 def _law_words(law: Any) -> str:
     kind = law.verdict.kind
     wanted = {"exponential": "correlation_length", "power law": "exponent"}.get(kind)
-    return kind if wanted is None else f"{kind}, {wanted.replace('_', ' ')} {getattr(law, wanted).value:.4g}"
+    if wanted is None:
+        return str(kind)
+    found = getattr(law, wanted)
+    bar = "" if np.isnan(found.low) else f" ({found.low:.3g} to {found.high:.3g})"
+    return f"{kind}, {wanted.replace('_', ' ')} {found.value:.3g}{bar}"
 
 
 def _lag_rows(found: Uniformity) -> list[tuple[str, ...]]:
@@ -219,7 +263,7 @@ def _lag_rows(found: Uniformity) -> list[tuple[str, ...]]:
             (
                 str(found.lags[i]),
                 *(f"{curve.excess[i]:.3g} ± {curve.excess_stderr[i]:.1g}" for curve in found.curves),
-                "-" if np.isnan(share) else f"{_percent(share)} ± {_percent(found.shares_stderr[-1, i])}",
+                "-" if np.isnan(share) else f"{percent(share)} ± {percent(found.shares_stderr[-1, i])}",
                 p_words(float(found.lag_p[i])),
                 "-" if np.isnan(pattern) else p_words(float(pattern)),
             )
@@ -286,7 +330,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share as people write it."""
     return f"{100 * share:.2g} %" if abs(share) < 0.995 else f"{100 * share:.0f} %"
 
 

@@ -26,11 +26,21 @@ _SHOWN = 60  # characters of a document that name it
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a part's documents come from: the corpus that was read, and how many of its documents come before."""
+    """Where a part's documents come from.
+
+    Attributes
+    ----------
+    provenance, n_documents
+        Of the corpus that was read, and how many documents it has.
+    before, skipped
+        How many of its documents come before the part, and how many symbols of the part's first document do, where a
+        document was cut.
+    """
 
     provenance: Mapping[str, Any]
     n_documents: int
     before: int
+    skipped: int = 0
 
     def file_of(self, document: int) -> str:
         """The file that a document of the part was read from, "" where that is not known."""
@@ -41,6 +51,29 @@ class Origin:
             return ""
         record = sources[0 if len(sources) == 1 else self.before + document]
         return str(record.get("name", "")) if isinstance(record, Mapping) else ""
+
+    def place_of(self, document: int, first: int = 0) -> str:
+        """Where a document of the part, or its symbol `first`, stands: line, row or record; "" where that is not known.
+
+        The price before a return is what counts as its row.
+        """
+        at, about = self.before + document, self.provenance
+        names = about.get("documents")
+        if isinstance(names, list) and len(names) == self.n_documents:
+            name = str(names[at]).removeprefix(self.file_of(document)).removeprefix(", ")
+            before, found, row = name.rpartition("from row ")
+            if not first or not found or not row.isdecimal():
+                return name
+            whole = not (about.get("missing") or {}).get("dropped", 0)
+            return f"{before}{found}{int(row) + first}" if whole else name
+        reader, dropped = about.get("reader"), about.get("empty_documents_dropped", 0)
+        if dropped or about.get("missing_documents_dropped", 0) or "part" in about:
+            return ""  # those that were left out, or put in another order, are not counted
+        if reader in ("read_text", "read_tokens") and names == "line" and len(about.get("sources", ())) == 1:
+            return f"line {at + 1:,}"
+        if reader == "read_hub":
+            return f"{about.get('name', '')} {about.get('split', '')}, row {at:,}".strip()
+        return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +219,12 @@ def _segments(sequences: Sequences, segments: int) -> tuple[list[Sequences], tup
         cut = sequences.split(segments, by=by)
     except InputError:  # documents of very unequal lengths
         cut = sequences.split(segments, by="symbols")
-    before = np.searchsorted(sequences.offsets, np.cumsum([0, *(part.n_symbols for part in cut)]), side="right") - 1
-    origins = tuple(Origin(sequences.provenance, sequences.n_documents, int(first)) for first in before[:-1])
+    starts = np.cumsum([0, *(part.n_symbols for part in cut[:-1])])
+    before = np.searchsorted(sequences.offsets, starts, side="right") - 1
+    origins = tuple(
+        Origin(sequences.provenance, sequences.n_documents, int(first), int(start - sequences.offsets[first]))
+        for first, start in zip(before, starts, strict=True)
+    )
     return list(cut), tuple(f"segment {k}" for k in range(1, segments + 1)), origins
 
 

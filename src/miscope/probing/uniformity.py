@@ -18,18 +18,7 @@ from miscope.errors import InputError
 from miscope.probing import effects, saying
 from miscope.probing.effects import Distance
 from miscope.probing.influence import Influence, influences
-from miscope.probing.permutation import (
-    Composition,
-    Families,
-    any_of,
-    composition_of,
-    family,
-    labels,
-    merged,
-    neighbours_alike,
-    pair_features,
-    permute,
-)
+from miscope.probing.permutation import Composition, answers, composition_of, merged, neighbours_alike
 from miscope.probing.splits import Units, as_parts, cut_units, symbol_words
 from miscope.processes.checking import number_between, whole_number
 from miscope.sequences import Sequences
@@ -67,8 +56,9 @@ class Uniformity:
     part_p
         Shape (2, n_parts): of composition and of strength of dependence, for each part against the rest; corrected for
         the number of parts (and lags).
-    unigrams
-        Share of each symbol, shape (n_parts, alphabet_size).
+    unigrams, unigrams_stderr
+        Share of each symbol, shape (n_parts, alphabet_size), and its standard error from the scatter between units; nan
+        for symbols that occur fewer than 8 times in all.
     distances
         How far the symbols of each part are from the rest.
     curves, whole
@@ -80,7 +70,8 @@ class Uniformity:
         Law of each curve's decay; None where there were too few lags.
     comparisons
         Pairs of parts whose curves follow the same simple law: their numbers, and the ratio of correlation lengths or
-        exponents.
+        exponents, each with an interval of its own. They follow from the curves' bars and do not count for `p_value`;
+        the summary corrects them for the number of pairs (Bonferroni).
     shares, shares_stderr
         Shape (n_parts + 1, n_lags): how much of each curve beyond chance (and in the last row of all together) is only
         that documents differ in composition; nan where nothing is beyond chance, or there is but one document.
@@ -108,6 +99,7 @@ class Uniformity:
     lag_pattern_p: Floats
     part_p: Floats
     unigrams: Floats
+    unigrams_stderr: Floats
     distances: tuple[Distance, ...]
     curves: tuple[MICurve, ...]
     whole: MICurve
@@ -135,7 +127,11 @@ class Uniformity:
         return saying.summary(self)
 
     def to_table(self) -> Any:
-        """A pyarrow table with one row a part and lag."""
+        """A pyarrow table with one row a part and lag.
+
+        Each value ``mi`` is the sum of ``chance``, ``composition`` (that documents differ) and ``sequential`` (the
+        order of symbols); ``excess`` is the last of them.
+        """
         import pyarrow as pa
 
         columns: dict[str, Any] = {
@@ -144,6 +140,9 @@ class Uniformity:
         }
         for name in ("mi", "stderr", "null", "excess", "excess_stderr"):
             columns[name] = np.concatenate([getattr(curve, name) for curve in self.curves])
+        parts = [curve.split() for curve in self.curves]
+        for name in ("chance", "composition", "sequential"):
+            columns[name] = np.concatenate([getattr(part, name) for part in parts])
         columns |= {"ratio": self.ratios.ravel(), "ratio_low": self.ratios_low.ravel()}
         columns |= {"ratio_high": self.ratios_high.ravel(), "composition_share": self.shares[:-1].ravel()}
         columns |= {"p_lag": np.tile(self.lag_p, len(self.names))}
@@ -170,7 +169,7 @@ def uniformity(
     blocks: int = 32,
     n_permutations: int = 999,
     seed: int = 0,
-    level: float = 0.05,
+    level: float = 0.025,
     progress: Progress | None = None,
 ) -> Uniformity:
     """Ask whether the parts of a corpus are alike: their symbols, and how these depend on one another.
@@ -194,7 +193,9 @@ def uniformity(
     seed
         Of the permutations.
     level
-        The chance of calling parts different that are alike: over all questions and lags together.
+        The chance of calling parts different that are alike: over all questions, lags and parts together. The default
+        is half the usual 5 %, since units are never quite exchangeable: parts that are alike are to be called alike in
+        95 of 100 cases also where neighbouring documents resemble one another by less than can be seen.
     progress
         Called with steps done and steps in all.
 
@@ -235,8 +236,11 @@ def uniformity(
 
     All are calibrated by units changing places between parts, those of like size only where sizes differ much. If
     neighbouring units of a part are more alike than distant ones, they are no units: they are put together two by two
-    until that is no longer seen or the smallest part has fewer than 16. Lags are corrected for by the maximum over all
-    of them, and the three questions by the smallest p-value (Westfall and Young).
+    until that is no longer seen or the smallest part has fewer than 16. Each question is put to all parts together and
+    to each part against the rest, whichever stands out more. These and the lags are corrected for by the maximum over
+    all of them, and the three questions by the smallest p-value (Westfall and Young), all from the same permutations,
+    the observed order counted as one of them: p is a multiple of ``1 / (n_permutations + 1)``, never zero, and at most
+    as often below `level` as that says.
 
     References
     ----------
@@ -248,16 +252,13 @@ def uniformity(
     n_permutations = whole_number(n_permutations, "n_permutations", int(np.ceil(1 / level)) - 1)
     segments = whole_number(segments, "segments", 2)
     made, called, origins = as_parts(parts, names, segments)
-    units, composition, notes = _exchangeable(made, called, origins, blocks, seed)
-    chosen = parse_lags(lags, min(part.longest for part in made))
+    units, composition, notes = exchangeable(made, called, origins, blocks, seed)
+    chosen = _lags(lags, made, called)
     if lags is None and units.kind == "piece":
         chosen = chosen[: max(1, int(np.searchsorted(chosen, np.median(units.sizes) / 2, side="right")))]
     step = _Steps(progress, len(chosen) + 2 * units.n_parts + 2)
-    drawn = labels(units, n_permutations, seed)
-    symbols = family([permute(composition.features, drawn, units.n_parts)])
-    strength, pattern = _dependence(units, chosen, drawn, step)
-    families = [symbols, strength] if pattern is None else [symbols, strength, pattern]
-    each, overall = any_of(families)
+    found = answers(units, composition, chosen, n_permutations, seed, step)
+    pattern = found.pattern
     measured, classed = merged(units)
     curves = tuple(_curve(measured.sequences(k), chosen, blocks, step) for k in range(units.n_parts))
     whole = _curve(dataclasses.replace(measured.corpus, provenance={"label": "all parts"}), chosen, blocks, step)
@@ -266,7 +267,7 @@ def uniformity(
     shares = [
         effects.composition_share(curve, n) for curve, n in zip((*curves, whole), (*counts, sum(counts)), strict=True)
     ]
-    worst = int(chosen[int(np.argmin(strength.each))])
+    worst = int(chosen[int(np.argmin(found.strength.each))])
     responsible = influences(units, worst)
     step()
     ratios = effects.strength_ratios(curves)
@@ -277,16 +278,17 @@ def uniformity(
         n_documents=counts,
         exchangeable=units.words,
         level=level,
-        p_value=overall,
-        p_composition=float(each[0]),
-        p_dependence=float(each[1]),
-        p_pattern=float(each[2]) if pattern is not None else np.nan,
+        p_value=found.overall,
+        p_composition=float(found.each[0]),
+        p_dependence=float(found.each[1]),
+        p_pattern=float(found.each[2]),
         lags=chosen,
-        lag_p=strength.each,
+        lag_p=found.strength.each,
         lag_pattern_p=pattern.each if pattern is not None else np.full(len(chosen), np.nan),
-        part_p=np.array([symbols.parts, strength.parts]),
+        part_p=np.array([found.composition.parts, found.strength.parts]),
         unigrams=composition.shares,
-        distances=effects.distances(units, composition, drawn),
+        unigrams_stderr=composition.errors,
+        distances=effects.distances(units, composition, found.drawn),
         curves=curves,
         whole=whole,
         ratios=ratios[0],
@@ -304,7 +306,7 @@ def uniformity(
     )
 
 
-def _exchangeable(
+def exchangeable(
     made: list[Sequences], called: tuple[str, ...], origins: Any, blocks: int, seed: int
 ) -> tuple[Units, Composition, tuple[str, ...]]:
     """Units that may change places: as large as it takes for neighbours to be no more alike than others."""
@@ -320,18 +322,15 @@ def _exchangeable(
         times *= 2
 
 
-def _dependence(
-    units: Units, lags: NDArray[np.int64], drawn: NDArray[np.int64], step: Callable[[], None]
-) -> tuple[Families, Families | None]:
-    ask = pair_features(units)
-    strengths, patterns = [], []
-    for lag in lags:
-        strength, pattern = ask(int(lag))
-        strengths.append(permute(strength, drawn, units.n_parts))
-        if pattern is not None:
-            patterns.append(permute(pattern, drawn, units.n_parts))
-        step()
-    return family(strengths), family(patterns) if patterns else None
+def _lags(lags: Lags, made: list[Sequences], called: tuple[str, ...]) -> NDArray[np.int64]:
+    """Lags that every part has; an error names the part that is too short."""
+    longest = [part.longest for part in made]
+    shortest = int(np.argmin(longest))
+    try:
+        return parse_lags(lags, longest[shortest])
+    except InputError as error:
+        parse_lags(lags, max(longest))  # lags that no part has, or that are no lags: nothing to do with this part
+        raise InputError(f"{called[shortest]}: {error}; leave such lags out, or that part") from error
 
 
 def _curve(sequences: Sequences, lags: NDArray[np.int64], blocks: int, step: Callable[[], None]) -> MICurve:

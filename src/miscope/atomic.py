@@ -11,7 +11,7 @@ from pathlib import Path
 
 from miscope.errors import InputError
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "folder_for"]
 
 REASONS = {
     errno.ENOSPC: "no space is left on the device; free some, or write to another one",
@@ -63,6 +63,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def folder_for(path: str | os.PathLike[str], folder: Path) -> None:
+    """Make a folder for what is unfinished of the file `path`, after the checks of `atomic_path`."""
+    _check(Path(os.path.realpath(path)), path)
+    with _explained(folder):
+        folder.mkdir(exist_ok=True)
 
 
 def _check(target: Path, path: str | os.PathLike[str]) -> None:

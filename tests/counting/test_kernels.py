@@ -22,7 +22,7 @@ from miscope.sequences import Sequences
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-KERNELS = ("dense", "bits", "sparse")
+KERNELS = ("dense", "bits", "sparse", "fourier")
 ALPHABETS = (1, 2, 3, 4, 9, 20, 64, 65, 70) if JIT else (1, 2, 3, 5)
 LENGTHS = (0, 1, 2, 3, 5, 17, 63, 64, 65, 66, 127, 128, 129, 130, 200) if JIT else (0, 1, 2, 3, 17, 64, 66, 129, 200)
 MOST_DOCUMENTS = 8 if JIT else 3

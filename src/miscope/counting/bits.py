@@ -25,14 +25,13 @@ class BitsKernel(TableKernel):
         else:
             self.right, self.right_ranks = _planes(data.right, data.alphabet_size)
 
-    def tables(self, lag: int) -> np.ndarray:
-        """Counts at one lag, shape (max(n_blocks, 1), alphabet_size, alphabet_size)."""
+    def add(self, lag: int, tables: np.ndarray) -> None:
+        """Add the counts at one lag to tables of shape (max(n_blocks, 1), alphabet_size, alphabet_size)."""
         data = self.data
-        width = data.alphabet_size
-        tables = np.zeros((len(data.bounds) - 1, width, width), np.int64)
+        found = np.zeros(tables.shape, np.int64)
         margins = (self.left_ranks, self.right_ranks)
-        _count(self.left, self.right, *margins, data.offsets, data.bounds, lag, data.shift(lag), tables)
-        return tables
+        _count(self.left, self.right, *margins, data.offsets, data.bounds, lag, data.shift(lag), found)
+        tables += found.astype(tables.dtype)
 
 
 @njit(nogil=True, cache=True)

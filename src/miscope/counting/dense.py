@@ -7,7 +7,7 @@ from numba import njit
 
 from miscope.counting.tally import Cells, LagFingerprints, PairData, tally
 
-__all__ = ["DenseKernel", "TableKernel"]
+__all__ = ["DenseKernel", "TableKernel", "empty_tables"]
 
 _SPLIT_TABLES = 1 << 16  # cells up to which alternating between two tables is cheaper than waiting for one
 
@@ -18,9 +18,15 @@ class TableKernel:
     def __init__(self, data: PairData) -> None:
         self.data = data
 
+    def add(self, lag: int, tables: np.ndarray) -> None:
+        """Add the counts at one lag to tables of shape (max(n_blocks, 1), alphabet_size, alphabet_size)."""
+        raise AssertionError("each kernel fills its own tables")
+
     def tables(self, lag: int) -> np.ndarray:
         """Counts at one lag, shape (max(n_blocks, 1), alphabet_size, alphabet_size)."""
-        raise AssertionError("each kernel fills its own tables")
+        tables = empty_tables(self.data)
+        self.add(lag, tables)
+        return tables
 
     def fingerprints(self, lag: int) -> LagFingerprints:
         """Count one lag and return only its fingerprints."""
@@ -42,16 +48,19 @@ class TableKernel:
 class DenseKernel(TableKernel):
     """Counts straight into tables: one load, one add, one store a pair."""
 
-    def tables(self, lag: int) -> np.ndarray:
-        """Counts at one lag, shape (max(n_blocks, 1), alphabet_size, alphabet_size)."""
+    def add(self, lag: int, tables: np.ndarray) -> None:
+        """Add the counts at one lag to tables of shape (max(n_blocks, 1), alphabet_size, alphabet_size)."""
         data = self.data
-        dtype = np.uint32 if len(data.left) < 2**32 else np.uint64
-        shape = (len(data.bounds) - 1, data.alphabet_size, data.alphabet_size)
-        tables = np.zeros(shape, dtype)
-        spare = np.zeros(shape[1] * shape[2] if shape[1] * shape[2] <= _SPLIT_TABLES else 0, dtype)
-        flat = tables.reshape(shape[0], -1)
+        n_cells = data.alphabet_size**2
+        spare = np.zeros(n_cells if n_cells <= _SPLIT_TABLES else 0, tables.dtype)
+        flat = tables.reshape(len(tables), -1)
         _count(data.left, data.right, data.offsets, data.bounds, lag, data.shift(lag), data.alphabet_size, flat, spare)
-        return tables
+
+
+def empty_tables(data: PairData) -> np.ndarray:
+    """Tables of zeros, shape (max(n_blocks, 1), alphabet_size, alphabet_size), of a type that holds any count."""
+    dtype = np.uint32 if len(data.left) < 2**32 else np.uint64
+    return np.zeros((len(data.bounds) - 1, data.alphabet_size, data.alphabet_size), dtype)
 
 
 @njit(nogil=True, cache=True)

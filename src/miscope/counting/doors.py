@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from miscope.counting.blocks import Blocks, cut_blocks
 from miscope.counting.costs import cheapest, table_bytes
+from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.lags import Lags, parse_lags
+from miscope.counting.memory import Memory, held_bytes, memory_budget
 from miscope.counting.pairs import Fingerprints, PairCounts
-from miscope.counting.tally import Cells, Kernel, PairData
+from miscope.counting.tally import BatchKernel, Cells, Kernel, LagFingerprints, PairData
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
 
-__all__ = ["METHODS", "Counter", "Progress", "count_fingerprints", "count_pairs", "thread_count"]
+if TYPE_CHECKING:
+    from miscope.counting.dense import TableKernel
 
-Progress = Callable[[int, int], object]
-"""Called with pairs done and pairs in all."""
+__all__ = ["METHODS", "Counter", "Progress", "check_pair_numbers", "count_fingerprints", "count_pairs", "thread_count"]
 
-METHODS = ("auto", "dense", "bits", "sparse")
+METHODS = ("auto", "dense", "bits", "sparse", "fourier")
 
 _T = TypeVar("_T")
+_FEW_LAGS = 100
 _MOST_BITS_SYMBOLS = 64
 _MOST_TABLE_BYTES = 2**31
 
@@ -37,6 +40,7 @@ def count_fingerprints(
     method: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
+    max_memory: Memory = None,
 ) -> Fingerprints:
     """Count pairs lag by lag and keep only fingerprints, whole and with each block left out.
 
@@ -49,11 +53,15 @@ def count_fingerprints(
     blocks
         Blocks to leave out in turn; 0 for none.
     method
-        ``"auto"`` (by measured cost), ``"dense"``, ``"bits"`` or ``"sparse"``: the result is the same.
+        ``"auto"`` (by measured cost), ``"dense"``, ``"bits"``, ``"sparse"`` or ``"fourier"`` (all lags at once): the
+        result is the same.
     threads
         Default: all cores that this process may use.
     progress
         Called with pairs done and pairs in all.
+    max_memory
+        How much counting may use, besides the corpus: bytes, or such as ``"2GB"``. Default: half of what is left. A
+        corpus for which that is too little is read piece by piece.
 
     Returns
     -------
@@ -66,8 +74,11 @@ def count_fingerprints(
     >>> fingerprints.joint.counts, fingerprints.joint.multiplicities
     (array([1, 2, 1]), array([1, 2, 4]))
     """
-    counter = Counter(sequences, lags, blocks, method)
-    parts = counter.map(lambda kernel, lag: kernel.fingerprints(lag), threads, progress)
+    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory)
+    if counter.method == "fourier":
+        parts = counter.many_at_once(threads, progress)
+    else:
+        parts = counter.map(lambda kernel, lag: kernel.fingerprints(lag), threads, progress)
     return Fingerprints.from_lags(counter.lags, parts, counter.n_symbols_seen)
 
 
@@ -78,6 +89,7 @@ def count_pairs(
     method: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
+    max_memory: Memory = None,
 ) -> PairCounts:
     """Count pairs and keep the counts, block by block, where they must be added or looked into.
 
@@ -88,18 +100,26 @@ def count_pairs(
     PairCounts
         Memory grows with the number of different pairs, times lags and blocks.
     """
+    check_pair_numbers(sequences)
+    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory)
+    parts = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads, progress)
+    size, alphabet = sequences.alphabet_size, sequences.alphabet
+    histogram, n_cut = sequences.histogram(), counter.blocks.n_cut
+    corpus = CorpusSummary(sequences.lengths, size, alphabet, sequences.provenance, histogram, n_cut)
+    return PairCounts.from_lags(counter.lags, parts, counter.blocks.count, size, alphabet, corpus)
+
+
+def check_pair_numbers(sequences: Sequences) -> None:
+    """Refuse alphabets whose pairs have no number."""
     if sequences.alphabet_size**2 >= 2**63:
         raise InputError(
             f"pairs of {sequences.alphabet_size:,} symbols have no number of 64 bits: number the symbols that occur, "
             "as with np.unique(codes, return_inverse=True)[1]"
         )
-    counter = Counter(sequences, lags, blocks, method)
-    parts = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads, progress)
-    return PairCounts.from_lags(counter.lags, parts, counter.blocks.count, sequences.alphabet_size, sequences.alphabet)
 
 
 @dataclass(frozen=True, eq=False)
-class Counter:
+class Counter(Counted):
     """A corpus made ready for counting: checked arguments, blocks, and a choice of kernel."""
 
     sequences: Sequences
@@ -108,6 +128,7 @@ class Counter:
     method: str
     symbols: np.ndarray  # distinct codes present, ascending
     data: PairData
+    memory: int  # bytes that counting may use
 
     def __init__(
         self,
@@ -117,6 +138,7 @@ class Counter:
         method: str,
         right: np.ndarray | None = None,
         aligned: bool = False,
+        max_memory: Memory = None,
     ) -> None:
         choice(method, METHODS, "method")
         lag_array = parse_lags(lags, int(sequences.lengths.max(initial=0)))
@@ -124,8 +146,9 @@ class Counter:
         codes, symbols, size = _compact_codes(sequences, right)
         left, right_codes = codes
         data = PairData(left, right_codes, sequences.offsets, cut.bounds, cut.count, size, aligned)
-        if method == "auto":
-            method = cheapest(len(left), sequences.n_documents, size, len(lag_array), cut.count)
+        if method == "auto" or (method == "fourier" and aligned):  # partners that do not move have no spectrum
+            n_lags = min(len(lag_array), _FEW_LAGS) if aligned else len(lag_array)
+            method = cheapest(len(left), sequences.n_documents, size, n_lags, cut.count)
         _check_fits(method, data)
         for name, value in (
             ("sequences", sequences),
@@ -134,6 +157,7 @@ class Counter:
             ("method", method),
             ("symbols", symbols),
             ("data", data),
+            ("memory", memory_budget(max_memory)),
         ):
             object.__setattr__(self, name, value)
 
@@ -142,22 +166,32 @@ class Counter:
         """How many different symbols the corpus holds."""
         return len(self.symbols)
 
-    def pairs_at(self, lag: int) -> int:
-        """Number of pairs at one lag."""
-        return int(np.maximum(self.sequences.lengths - lag, 0).sum())
-
     def kernel(self) -> Kernel:
-        """The chosen kernel, prepared."""
+        """The chosen kernel, prepared; one that reads the corpus piece by piece where memory is too little for it."""
         from miscope.counting.bits import BitsKernel
         from miscope.counting.dense import DenseKernel
         from miscope.counting.sparse import SparseKernel
+        from miscope.counting.streaming import StreamedSparse, StreamedTables
 
-        kernels: dict[str, Callable[[PairData], Kernel]] = {
-            "dense": DenseKernel,
-            "bits": BitsKernel,
-            "sparse": SparseKernel,
-        }
-        return kernels[self.method](self.data)
+        if self.method == "fourier":
+            from miscope.counting.fourier import FourierKernel
+
+            return FourierKernel(self.data, self.lags, self.memory)
+        if self.method == "sparse":
+            return StreamedSparse(self.data, self.lags, self.memory) if self.streams else SparseKernel(self.data)
+        tables: type[TableKernel] = {"dense": DenseKernel, "bits": BitsKernel}[self.method]
+        return StreamedTables(self.data, self.lags, tables, self.memory) if self.streams else tables(self.data)
+
+    @property
+    def streams(self) -> bool:
+        """Whether the corpus is read piece by piece, since what the kernel makes of it is larger than memory."""
+        return held_bytes(self.method, len(self.data.left), self.data.alphabet_size, self._mapped) > self.memory
+
+    @property
+    def _mapped(self) -> int:
+        """Bytes of codes that lie on disk, and that every lag would read again if they did not fit into memory."""
+        sides = {id(side): side for side in (self.data.left, self.data.right)}
+        return sum(side.nbytes for side in sides.values() if _is_mapped(side))
 
     def original(self, cells: Cells) -> Cells:
         """Cells with the codes of the corpus, where these were compacted for counting."""
@@ -171,30 +205,76 @@ class Counter:
         self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None
     ) -> list[_T]:
         """Run ``task(kernel, lag)`` for every lag, on a pool of threads; results in the order of the lags."""
+        report = _Report(progress, sum(self.pairs_at(int(lag)) for lag in self.lags))
         kernel = self.kernel()
-        work = [self.pairs_at(int(lag)) for lag in self.lags]
-        n_threads = min(thread_count(threads), len(self.lags))
-        with ThreadPoolExecutor(n_threads) as pool:
-            futures = [pool.submit(task, kernel, int(lag)) for lag in self.lags]
+        with ThreadPoolExecutor(thread_count(threads)) as pool:
             try:
-                _watch(futures, work, progress)
-                return [future.result() for future in futures]
+                if not isinstance(kernel, BatchKernel):
+                    return self._tasks(pool, kernel, task, self.lags, report.add)
+                found: list[_T] = []
+                for batch in kernel.batches():
+                    kernel.count(batch, pool, report.add)
+                    found += self._tasks(pool, kernel, task, batch, None)
+                return found
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def many_at_once(self, threads: int | None = None, progress: Progress | None = None) -> list[LagFingerprints]:
+        """Fingerprints of all lags by the Fourier kernel, each part of many lags; in the order of the lags."""
+        from miscope.counting.fourier import FourierKernel
 
-def _watch(futures: list[Future[_T]], work: list[int], progress: Progress | None) -> None:
-    """Wait for all, report as they end, and stop at the first error."""
-    if progress is not None:
-        progress(0, sum(work))
-    size = dict(zip(futures, work, strict=True))
-    done = 0
-    for future in as_completed(futures):
-        future.result()
-        done += size[future]
-        if progress is not None:
-            progress(done, sum(work))
+        report = _Report(progress, sum(self.pairs_at(int(lag)) for lag in self.lags))
+        kernel = self.kernel()
+        assert isinstance(kernel, FourierKernel)
+        found: list[LagFingerprints] = []
+        with ThreadPoolExecutor(thread_count(threads)) as pool:
+            for batch in kernel.batches():
+                kernel.count(batch, pool, report.add)
+                parts = np.split(batch, range(kernel.width, len(batch), kernel.width))
+                found += pool.map(kernel.fingerprints_of, parts)
+        return found
+
+    def _tasks(
+        self,
+        pool: ThreadPoolExecutor,
+        kernel: Kernel,
+        task: Callable[[Kernel, int], _T],
+        lags: np.ndarray,
+        done: Callable[[int], None] | None,
+    ) -> list[_T]:
+        """Ask for every lag; report pairs as they end, and stop at the first error."""
+        futures = [pool.submit(task, kernel, int(lag)) for lag in lags]
+        pairs = dict(zip(futures, lags.tolist(), strict=True))
+        for future in as_completed(futures):
+            future.result()
+            if done is not None:
+                done(self.pairs_at(pairs[future]))
+        return [future.result() for future in futures]
+
+
+class _Report:
+    """Progress, if anybody wants to know."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+        self.add(0)
+
+    def add(self, pairs: int) -> None:
+        """So many pairs more are done."""
+        self._done += pairs
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _is_mapped(array: np.ndarray) -> bool:
+    """Whether an array lies in a file rather than in memory."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return True
+        base = base.base
+    return not isinstance(base, type(None) | bytes | bytearray | np.ndarray)
 
 
 def thread_count(threads: int | None = None) -> int:
@@ -226,7 +306,10 @@ def _check_fits(method: str, data: PairData) -> None:
         raise InputError(
             f'method "bits" is for at most {_MOST_BITS_SYMBOLS} symbols, not {data.alphabet_size}: use "auto"'
         )
-    if method != "sparse" and (needed := table_bytes(data.alphabet_size, data.n_blocks)) > _MOST_TABLE_BYTES:
+    if (
+        method not in ("sparse", "fourier")
+        and (needed := table_bytes(data.alphabet_size, data.n_blocks)) > _MOST_TABLE_BYTES
+    ):
         raise InputError(
             f'method "{method}" would need {needed / 2**30:.1f} GiB of tables a thread for {data.alphabet_size:,} '
             f'symbols and {data.n_blocks} blocks: use "sparse" or "auto"'

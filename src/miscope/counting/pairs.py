@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path
+from miscope.counting.counted import CorpusSummary
 from miscope.counting.fingerprint import FingerprintArray
+from miscope.counting.merging import add_cells, cell_fingerprints, recoded
 from miscope.counting.tally import Cells, LagFingerprints
-from miscope.errors import FormatError, InputError
+from miscope.errors import InputError
 
-__all__ = ["Fingerprints", "PairCounts", "cell_fingerprints"]
-
-_FORMAT = "miscope.pair_counts"
-_VERSION = 1
+__all__ = ["Fingerprints", "PairCounts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +47,12 @@ class Fingerprints:
 
     @classmethod
     def from_lags(cls, lags: np.ndarray, parts: list[LagFingerprints], n_symbols_seen: int) -> Fingerprints:
-        """Put the results of single lags together."""
+        """Put the results of single lags, or of several at a time, together."""
         joint = FingerprintArray.concatenate([part.joint for part in parts])
         left = FingerprintArray.concatenate([part.left for part in parts])
         right = FingerprintArray.concatenate([part.right for part in parts])
-        block_pairs = np.stack([part.block_pairs for part in parts])
-        return cls(lags, joint, left, right, block_pairs, len(parts[0].joint) - 1, n_symbols_seen)
+        block_pairs = np.concatenate([np.atleast_2d(part.block_pairs) for part in parts])
+        return cls(lags, joint, left, right, block_pairs, len(joint) // len(lags) - 1, n_symbols_seen)
 
     @property
     def n_pairs(self) -> np.ndarray:
@@ -64,28 +62,6 @@ class Fingerprints:
     def __repr__(self) -> str:
         most = self.n_pairs.max(initial=0)
         return f"Fingerprints({len(self.lags)} lags, {self.n_blocks} blocks, {most:,} pairs at most)"
-
-
-def cell_fingerprints(cells: Cells, alphabet_size: int, n_blocks: int) -> LagFingerprints:
-    """Fingerprints of the counts of one lag: sorted cells, block by block."""
-    block = np.repeat(np.arange(len(cells.offsets) - 1), np.diff(cells.offsets))
-    joint = _ragged_tally(cells.keys, block, cells.counts, n_blocks)
-    left = _ragged_tally(cells.keys // alphabet_size, block, cells.counts, n_blocks)
-    right = _ragged_tally(cells.keys % alphabet_size, block, cells.counts, n_blocks)
-    block_pairs = np.zeros(len(cells.offsets) - 1, np.int64)
-    np.add.at(block_pairs, block, cells.counts)
-    return LagFingerprints(joint, left, right, block_pairs)
-
-
-def _ragged_tally(keys: np.ndarray, block: np.ndarray, counts: np.ndarray, n_blocks: int) -> FingerprintArray:
-    """Fingerprints, whole and with each block left out, of (key, block, count) triples in any order."""
-    cell_keys, cell = np.unique(keys, return_inverse=True)
-    total = np.bincount(cell, counts, len(cell_keys)).astype(np.int64) if len(keys) else np.zeros(0, np.int64)
-    histograms = [total]
-    for j in range(n_blocks):
-        mine = block == j
-        histograms.append(total - np.bincount(cell[mine], counts[mine], len(cell_keys)).astype(np.int64))
-    return FingerprintArray.from_counts(histograms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +84,8 @@ class PairCounts:
         int64, at least 1.
     alphabet
         The symbols, or None.
+    corpus
+        What else is known of what was counted: documents, symbols, provenance. None if nothing is.
 
     Examples
     --------
@@ -128,17 +106,24 @@ class PairCounts:
     keys: np.ndarray
     counts: np.ndarray
     alphabet: tuple[Any, ...] | None = None
+    corpus: CorpusSummary | None = None
 
     @classmethod
     def from_lags(
-        cls, lags: np.ndarray, parts: list[Cells], n_blocks: int, alphabet_size: int, alphabet: tuple[Any, ...] | None
+        cls,
+        lags: np.ndarray,
+        parts: list[Cells],
+        n_blocks: int,
+        alphabet_size: int,
+        alphabet: tuple[Any, ...] | None,
+        corpus: CorpusSummary | None = None,
     ) -> PairCounts:
         """Put the results of single lags together."""
         sizes = np.concatenate([np.diff(part.offsets) for part in parts])
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         keys = np.concatenate([part.keys for part in parts])
         counts = np.concatenate([part.counts for part in parts])
-        return cls(lags, n_blocks, alphabet_size, offsets, keys, counts, alphabet)
+        return cls(lags, n_blocks, alphabet_size, offsets, keys, counts, alphabet, corpus)
 
     @property
     def n_pairs(self) -> np.ndarray:
@@ -171,21 +156,34 @@ class PairCounts:
 
     @property
     def n_symbols_seen(self) -> int:
-        """How many different symbols stand in any pair."""
+        """How many different symbols the corpus holds; if it is not known, how many stand in any pair."""
+        return len(self.symbols)
+
+    @property
+    def symbols(self) -> np.ndarray:
+        """The codes that occur, ascending."""
+        if self.corpus is not None and self.corpus.histogram is not None:
+            return np.flatnonzero(self.corpus.histogram)
         keys = np.unique(self.keys)
-        return len(np.union1d(keys // self.alphabet_size, keys % self.alphabet_size))
+        return np.union1d(keys // self.alphabet_size, keys % self.alphabet_size)
 
     def __add__(self, other: PairCounts) -> PairCounts:
-        """Counts of both corpora, block added to block; lags, blocks and alphabets must be the same."""
+        """Counts of both corpora, block added to block, at the same lags and with as many blocks.
+
+        Alphabets may differ: symbols that only the other has come after those of the first.
+        """
         if not isinstance(other, PairCounts):
             return NotImplemented
-        for name in ("n_blocks", "alphabet_size", "alphabet"):
-            if getattr(self, name) != getattr(other, name):
-                raise InputError(f"cannot add counts with different {name}; count both corpora the same way")
+        if self.n_blocks != other.n_blocks:
+            raise InputError(
+                f"cannot add counts with different n_blocks, {self.n_blocks} and {other.n_blocks}; count both alike"
+            )
         if not np.array_equal(self.lags, other.lags):
             raise InputError("cannot add counts at different lags; count both corpora at the same lags")
-        parts = [_add_cells(self.cells(i), other.cells(i)) for i in range(len(self.lags))]
-        return PairCounts.from_lags(self.lags, parts, self.n_blocks, self.alphabet_size, self.alphabet)
+        one, two = _together(self, other)
+        parts = [add_cells([one.cells(i), two.cells(i)]) for i in range(len(self.lags))]
+        corpus = None if one.corpus is None or two.corpus is None else one.corpus + two.corpus
+        return PairCounts.from_lags(self.lags, parts, self.n_blocks, one.alphabet_size, one.alphabet, corpus)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PairCounts):
@@ -208,27 +206,9 @@ class PairCounts:
 
     def save(self, path: str | Path) -> None:
         """Write an Arrow file (written whole, then renamed into place)."""
-        import pyarrow as pa
+        from miscope.counting.pair_files import save
 
-        about = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "lags": self.lags.tolist(),
-            "n_blocks": self.n_blocks,
-            "alphabet_size": self.alphabet_size,
-            "alphabet": self.alphabet,
-            "offsets": self.offsets.tolist(),
-        }
-        schema = pa.schema(
-            [("key", pa.int64()), ("count", pa.int64())], metadata={b"miscope": json.dumps(about, default=_plain)}
-        )
-        batch = pa.record_batch([pa.array(self.keys), pa.array(self.counts)], schema=schema)
-        with (
-            atomic_path(path) as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, schema) as writer,
-        ):
-            writer.write_batch(batch)
+        save(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> PairCounts:
@@ -237,61 +217,41 @@ class PairCounts:
         Raises
         ------
         FormatError
-            If the file is truncated, damaged, or something else.
+            If the file is truncated, damaged, something else, or of another version.
         """
-        import pyarrow as pa
+        from miscope.counting.pair_files import load
 
-        try:
-            with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-                about = json.loads((reader.schema.metadata or {}).get(b"miscope", b"{}"))
-                if about.get("format") != _FORMAT or about.get("version") != _VERSION:
-                    raise FormatError(f"{path} does not hold pair counts of this version of miscope")
-                batch = reader.get_batch(0)
-                batch.validate(full=True)
-                found = _rebuild(about, batch.column("key").to_numpy(), batch.column("count").to_numpy())
-        except FileNotFoundError:
-            raise InputError(f"no such file: {path}") from None
-        except FormatError:
-            raise
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"{path} is not a file of pair counts, or is damaged: {error}") from None
-        return found
+        return load(path)
 
 
-def _rebuild(about: dict[str, Any], keys: np.ndarray, counts: np.ndarray) -> PairCounts:
-    """Counts from a file's description and columns; ValueError where they do not belong together."""
-    lags, offsets = (np.array(about[name], dtype=np.int64) for name in ("lags", "offsets"))
-    n_blocks, size, symbols = about["n_blocks"], about["alphabet_size"], about["alphabet"]
-    alphabet = None if symbols is None else tuple(symbols)
-    conditions = {
-        "columns": keys.dtype == counts.dtype == np.int64,
-        "offsets": offsets.shape == (len(lags) * max(n_blocks, 1) + 1,)
-        and offsets[0] == 0
-        and offsets[-1] == len(keys)
-        and bool(np.all(np.diff(offsets) >= 0)),
-        "alphabet": alphabet is None or len(alphabet) == size,
-        "keys": len(keys) == 0 or (keys.min() >= 0 and keys.max() < size**2),
-        "counts": len(counts) == 0 or counts.min() >= 1,
-    }
-    wrong = [name for name, good in conditions.items() if not good]
-    if wrong:
-        raise ValueError(f"{' and '.join(wrong)} do not fit the rest")
-    return PairCounts(lags, n_blocks, size, offsets, keys, counts, alphabet)
+def _together(one: PairCounts, other: PairCounts) -> tuple[PairCounts, PairCounts]:
+    """The same counts with the codes of one alphabet: that of the first, then what only the second has."""
+    if one.alphabet == other.alphabet and one.alphabet_size == other.alphabet_size:
+        return one, other
+    if (one.alphabet is None) != (other.alphabet is None):
+        raise InputError(
+            "cannot add counts of symbols with names to counts of plain codes; give both or none an alphabet"
+        )
+    if one.alphabet is None or other.alphabet is None:
+        size = max(one.alphabet_size, other.alphabet_size)
+        return tuple(_with_codes(each, np.arange(each.alphabet_size), size, None) for each in (one, other))  # type: ignore[return-value]
+    known = {symbol: code for code, symbol in enumerate(one.alphabet)}
+    alphabet = (*one.alphabet, *(symbol for symbol in other.alphabet if symbol not in known))
+    code = {symbol: code for code, symbol in enumerate(alphabet)}
+    tables = [np.array([code[symbol] for symbol in each.alphabet or ()], dtype=np.int64) for each in (one, other)]
+    return (
+        _with_codes(one, tables[0], len(alphabet), alphabet),
+        _with_codes(other, tables[1], len(alphabet), alphabet),
+    )
 
 
-def _plain(value: Any) -> Any:
-    """What JSON has no type for: numpy's numbers."""
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _add_cells(a: Cells, b: Cells) -> Cells:
-    parts = []
-    for j in range(len(a.offsets) - 1):
-        mine, others = slice(a.offsets[j], a.offsets[j + 1]), slice(b.offsets[j], b.offsets[j + 1])
-        keys, cell = np.unique(np.concatenate([a.keys[mine], b.keys[others]]), return_inverse=True)
-        counts = np.zeros(len(keys), np.int64)
-        np.add.at(counts, cell, np.concatenate([a.counts[mine], b.counts[others]]))
-        parts.append((keys, counts))
-    sizes = [len(keys) for keys, _ in parts]
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return Cells(offsets, np.concatenate([k for k, _ in parts]), np.concatenate([c for _, c in parts]))
+def _with_codes(counts: PairCounts, table: np.ndarray, size: int, alphabet: tuple[Any, ...] | None) -> PairCounts:
+    parts = [recoded(counts.cells(i), table, counts.alphabet_size, size) for i in range(len(counts.lags))]
+    corpus = counts.corpus
+    if corpus is not None:
+        histogram = None
+        if corpus.histogram is not None:
+            histogram = np.zeros(size, np.int64)
+            histogram[table] = corpus.histogram
+        corpus = dataclasses.replace(corpus, alphabet_size=size, alphabet=alphabet, histogram=histogram)
+    return PairCounts.from_lags(counts.lags, parts, counts.n_blocks, size, alphabet, corpus)

@@ -18,7 +18,7 @@ from numba import njit
 
 from miscope.counting.tally import SMALL, Cells, LagFingerprints, PairData, compact
 
-__all__ = ["SparseKernel"]
+__all__ = ["SparseKernel", "leave_out", "pair_cells", "pair_tally", "pair_tally_whole", "side_tally", "tally_entries"]
 
 
 class _Groups(NamedTuple):
@@ -44,17 +44,17 @@ class SparseKernel:
         data, groups = self.data, self.groups
         size, n_blocks, shift = data.alphabet_size, data.n_blocks, data.shift(lag)
         if n_blocks:
-            joint = _pair_tally(data.right, *groups, self.block, lag, shift, n_blocks, size, self.longest)
+            joint = pair_tally(data.right, *groups, self.block, lag, shift, n_blocks, size, self.longest)
         else:
-            joint = _pair_tally_whole(data.right, *groups, lag, shift, size, self.longest)
-        *left, block_pairs = _side_tally(data.left, data.offsets, data.bounds, lag, 0, n_blocks, size)
-        *right, _ = _side_tally(data.right, data.offsets, data.bounds, lag, shift, n_blocks, size)
+            joint = pair_tally_whole(data.right, *groups, lag, shift, size, self.longest)
+        *left, block_pairs = side_tally(data.left, data.offsets, data.bounds, lag, 0, n_blocks, size)
+        *right, _ = side_tally(data.right, data.offsets, data.bounds, lag, shift, n_blocks, size)
         return LagFingerprints(compact(*joint), compact(*left), compact(*right), block_pairs)
 
     def cells(self, lag: int) -> Cells:
         """Count one lag and return the counts."""
         data = self.data
-        block, keys, counts = _pair_cells(
+        block, keys, counts = pair_cells(
             data.right, *self.groups, self.block, lag, data.shift(lag), data.alphabet_size, self.longest
         )
         order = np.lexsort((keys, block))
@@ -107,14 +107,15 @@ def _gather(right, position, after, block, first, last, lag, shift, where, entri
 
 
 @njit(nogil=True, cache=True)
-def _pair_tally_whole(right, starts, position, after, lag, shift, alphabet_size, longest):  # type: ignore[no-untyped-def]
+def pair_tally_whole(right, starts, position, after, lag, shift, alphabet_size, longest):  # type: ignore[no-untyped-def]
+    """Tally of the pairs of these groups of positions, without blocks: small counts and large ones."""
     # Without blocks there is one entry a right symbol, and its count can stand in the table itself.
     small = np.zeros((1, SMALL), np.int64)
     large = np.zeros((1, len(position) // SMALL + 1), np.int64)
     n_large = 0
     total = np.zeros(alphabet_size, np.uint32)
     symbols = np.empty(longest, np.uint32)
-    for a in range(alphabet_size):
+    for a in range(len(starts) - 1):
         n = 0
         for k in range(starts[a], starts[a + 1]):
             if lag < after[k]:
@@ -136,7 +137,8 @@ def _pair_tally_whole(right, starts, position, after, lag, shift, alphabet_size,
 
 
 @njit(nogil=True, cache=True)
-def _pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alphabet_size, longest):  # type: ignore[no-untyped-def]
+def pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alphabet_size, longest):  # type: ignore[no-untyped-def]
+    """Tally of the pairs of these groups of positions, the whole and with each block left out."""
     small = np.zeros((n_blocks + 1, SMALL), np.int64)
     large = np.zeros((n_blocks + 1, len(position) // SMALL + 1), np.int64)
     n_large = 0
@@ -145,7 +147,7 @@ def _pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alp
     row = np.zeros(alphabet_size, np.uint32)
     entries = (np.empty(longest, np.uint32), np.empty(longest, block.dtype), np.empty(longest, np.uint32))
     symbols, blocks, counts = entries
-    for a in range(alphabet_size):
+    for a in range(len(starts) - 1):
         n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, shift, where, entries)
         for e in range(n):
             total[symbols[e]] += counts[e]
@@ -163,7 +165,7 @@ def _pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alp
                 large[:, n_large] = count
                 n_large += 1
                 row[b] = n_large
-            _leave_out(small, large, histogram, row[b] - 1, np.int64(counts[e]))
+            leave_out(small, large, histogram, row[b] - 1, np.int64(counts[e]))
             if last:
                 row[b] = 0
         for e in range(n):
@@ -173,7 +175,8 @@ def _pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alp
 
 
 @njit(nogil=True, cache=True)
-def _leave_out(small, large, histogram, row, count):  # type: ignore[no-untyped-def]
+def leave_out(small, large, histogram, row, count):  # type: ignore[no-untyped-def]
+    """Take `count` from a large count with a block left out."""
     # A large count loses `count`; if it is small then, it moves over.
     left = large[histogram, row] - count
     if left < SMALL:
@@ -191,7 +194,8 @@ def _add_whole(small):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _side_tally(codes, offsets, bounds, lag, shift, n_blocks, alphabet_size):  # type: ignore[no-untyped-def]
+def side_tally(codes, offsets, bounds, lag, shift, n_blocks, alphabet_size):  # type: ignore[no-untyped-def]
+    """Tally of one side of the pairs, and the pairs in each block."""
     # Tallies of one side of the pairs: of the symbols at `t + shift`, t the position of the left one.
     total = np.zeros(alphabet_size, np.int64)
     held = np.zeros(alphabet_size, np.uint32)
@@ -218,11 +222,12 @@ def _side_tally(codes, offsets, bounds, lag, shift, n_blocks, alphabet_size):  #
             counts[e] = held[symbols[e]]
             total[symbols[e]] += np.int64(counts[e])
             held[symbols[e]] = 0
-    return *_tally_entries(total, symbols[:end], blocks, counts, n_blocks), block_pairs
+    return *tally_entries(total, symbols[:end], blocks, counts, n_blocks), block_pairs
 
 
 @njit(nogil=True, cache=True)
-def _tally_entries(total, symbols, blocks, counts, n_blocks):  # type: ignore[no-untyped-def]
+def tally_entries(total, symbols, blocks, counts, n_blocks):  # type: ignore[no-untyped-def]
+    """Tally of symbols that occur so often in all, given how often in each block: (symbol, block, count) entries."""
     small = np.zeros((n_blocks + 1, SMALL), np.int64)
     row = np.zeros(len(total), np.int64)
     n_large = 0
@@ -243,13 +248,14 @@ def _tally_entries(total, symbols, blocks, counts, n_blocks):  # type: ignore[no
                 small[histogram, count] -= 1
                 small[histogram, count - np.int64(counts[e])] += 1
             else:
-                _leave_out(small, large, histogram, row[symbols[e]], np.int64(counts[e]))
+                leave_out(small, large, histogram, row[symbols[e]], np.int64(counts[e]))
     _add_whole(small)
     return small, large
 
 
 @njit(nogil=True, cache=True)
-def _pair_cells(right, starts, position, after, block, lag, shift, alphabet_size, longest):  # type: ignore[no-untyped-def]
+def pair_cells(right, starts, position, after, block, lag, shift, alphabet_size, longest):  # type: ignore[no-untyped-def]
+    """Blocks, keys and counts of the pairs of these groups of positions, in the order of left symbols."""
     where = np.zeros(alphabet_size, np.uint32)
     entries = (np.empty(longest, np.uint32), np.empty(longest, block.dtype), np.empty(longest, np.uint32))
     symbols, blocks, counts = entries
@@ -257,7 +263,7 @@ def _pair_cells(right, starts, position, after, block, lag, shift, alphabet_size
     out_key = np.empty(len(position), np.int64)
     out_count = np.empty(len(position), np.int64)
     end = 0
-    for a in range(alphabet_size):
+    for a in range(len(starts) - 1):
         n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, shift, where, entries)
         for e in range(n):
             out_block[end] = blocks[e]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numba import njit
 
 from miscope.counting.fingerprint import FingerprintArray
 
-__all__ = ["SMALL", "Cells", "Kernel", "LagFingerprints", "PairData", "compact", "tally"]
+__all__ = ["SMALL", "BatchKernel", "Cells", "Kernel", "LagFingerprints", "PairData", "compact", "tally"]
 
 SMALL = 4096
 """Counts below this are tallied in an array; cells above it are few, since counts add up to the number of pairs."""
@@ -34,6 +36,26 @@ class PairData(NamedTuple):
     def shift(self, lag: int) -> int:
         """How far the partner of ``left[t]`` stands from ``t`` in ``right``."""
         return 0 if self.aligned else lag
+
+    def part(self, start: int, stop: int, longest: int) -> tuple[PairData, int]:
+        """The pairs with their left symbol in ``start <= t < stop``, for lags up to `longest`.
+
+        Returns
+        -------
+        data, first
+            Its arrays are views, those of the right side longer than those of the left by the tail that the largest lag
+            takes; its blocks are those that the part touches, the first of them block `first` of the whole. Counts of
+            parts that cover the corpus add up to those of the corpus.
+        """
+        end = min(stop if self.aligned else stop + longest, len(self.right))
+        first = int(np.searchsorted(self.offsets, start, side="right")) - 1
+        last = int(np.searchsorted(self.offsets, stop, side="left"))
+        offsets = np.clip(self.offsets[first : last + 1], start, stop + longest) - start
+        block = int(np.searchsorted(self.bounds, start, side="right")) - 1
+        beyond = int(np.searchsorted(self.bounds, stop, side="left"))
+        bounds = np.clip(self.bounds[block : beyond + 1], start, stop) - start
+        data = self._replace(left=self.left[start:stop], right=self.right[start:end], offsets=offsets, bounds=bounds)
+        return data._replace(n_blocks=len(bounds) - 1 if self.n_blocks else 0), block
 
 
 class LagFingerprints(NamedTuple):
@@ -65,6 +87,19 @@ class Kernel(Protocol):
 
     def cells(self, lag: int) -> Cells:
         """Count one lag and return the counts."""
+        ...
+
+
+@runtime_checkable
+class BatchKernel(Kernel, Protocol):
+    """A kernel that counts many lags in one go, and then answers for each of them."""
+
+    def batches(self) -> list[np.ndarray]:
+        """The lags that it was made for, cut into batches that fit into memory."""
+        ...
+
+    def count(self, lags: np.ndarray, pool: Executor, done: Callable[[int], object]) -> None:
+        """Count one batch, forgetting the one before; `done` is called with the number of pairs just counted."""
         ...
 
 

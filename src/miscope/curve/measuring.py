@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from miscope.counting.doors import Counter, Progress
-from miscope.counting.lags import Lags
+from miscope.counting.counted import Counted, Progress
+from miscope.counting.doors import Counter
+from miscope.counting.lags import Lags, parse_lags
+from miscope.counting.memory import Memory
+from miscope.counting.pairs import PairCounts
+from miscope.counting.stored import StoredCounts
 from miscope.curve.advice import advise
-from miscope.curve.memory import MEMORY
+from miscope.curve.memory import MEMORY, concerned
 from miscope.curve.real import measure_gaussian
 from miscope.curve.result import QUANTITIES, MICurve
 from miscope.curve.symbols import measure_symbols
@@ -22,6 +26,10 @@ __all__ = ["DEFAULT_BLOCKS", "QUANTITIES", "as_sequences", "measure"]
 
 DEFAULT_BLOCKS = 32
 _QUANTILES = 4
+_UNKNOWN_MEMORY = (
+    "long memory in few documents cannot be looked for in counts, which do not know the order of symbols: if "
+    "dependence falls slowly, values are too low and bars too small; measure the data themselves"
+)
 
 
 def measure(
@@ -41,6 +49,7 @@ def measure(
     n_quantiles: int | None = None,
     long_memory: str = "correct",
     threads: int | None = None,
+    max_memory: Memory = None,
     progress: Progress | None = None,
 ) -> MICurve:
     r"""Measure how the mutual information between two symbols falls with their distance.
@@ -50,7 +59,8 @@ def measure(
     source
         `Sequences`, or anything that `Sequences.from_arrays` takes: an array of whole numbers, a list of arrays (one a
         document), a string. Real numbers too: a `Series`, or arrays of floats; they are cut at their quantiles into
-        symbols, unless ``estimator="gaussian"``.
+        symbols, unless ``estimator="gaussian"``. Or `PairCounts`, which were counted before: then `lags` are among
+        theirs (default: all), bars come from their own blocks, and only the nulls ``global`` and ``none`` are known.
     lags
         Distances in symbols: ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"``, ``"all:512"``,
         or a list. Default: log-spaced to a quarter of the longest document, 10,000 at most.
@@ -65,7 +75,8 @@ def measure(
     blocks
         Blocks of the jackknife that gives the bars; 0 for no bars.
     method
-        How to count: ``auto``, ``dense``, ``bits`` or ``sparse``. The result is the same.
+        How to count: ``auto``, ``dense``, ``bits``, ``sparse`` or ``fourier`` (all lags at once). The result is the
+        same.
     label
         Name of the curve in tables and figures; default: that of the data.
     seed
@@ -90,6 +101,9 @@ def measure(
         the data tell it, and widens the bars, wherever that matters; ``"ignore"`` does not. See `MICurve.wander`.
     threads
         Default: all cores that this process may use.
+    max_memory
+        How much counting may use, besides the corpus: bytes, or such as ``"2GB"``. Default: half of what is left. A
+        corpus in a file (memory-mapped) for which that is too little is read piece by piece.
     progress
         Called with pairs done and pairs in all.
 
@@ -138,12 +152,43 @@ def measure(
         series = _as_series(source, quantity, n_quantiles, values)
         curve = measure_gaussian(series, lags, n_blocks=blocks, **common)
         return dataclasses.replace(curve, warnings=advise(curve, series.lengths, None))
-    sequences = as_sequences(source, n_quantiles)
     if quantity != "mutual_information":
         estimator = "plug_in"
-    counter = Counter(sequences, lags, blocks, method)
+    counter: Counted
+    if isinstance(source, PairCounts):
+        counter = _stored(source, lags, blocks, null, quantity, n_quantiles)
+    else:
+        counter = Counter(as_sequences(source, n_quantiles), lags, blocks, method, max_memory=max_memory)
+    common["correct_memory"] &= counter.has_codes
     curve = measure_symbols(counter, quantity=quantity, estimator=estimator, values=values, **common)
-    return dataclasses.replace(curve, warnings=advise(curve, sequences.lengths, counter.n_symbols_seen))
+    lengths = counter.sequences.lengths
+    warnings = advise(curve, lengths, counter.n_symbols_seen)
+    if long_memory == "correct" and not counter.has_codes and curve.n_blocks and concerned(lengths):
+        warnings += (_UNKNOWN_MEMORY,)
+    return dataclasses.replace(curve, warnings=warnings)
+
+
+def _stored(
+    counts: PairCounts, lags: Lags, blocks: int, null: nulls.Null, quantity: str, n_quantiles: int | None
+) -> StoredCounts:
+    """Counts at hand, after a look at what is asked of them."""
+    known = ["none", "global"] if quantity == "mutual_information" else ["none"]
+    if null not in known:
+        name = null if isinstance(null, str) else "of your own"
+        raise InputError(
+            f"the null {name!r} of {quantity.replace('_', ' ')} needs the symbols in their order, and there are only "
+            f"their counts: take null={' or '.join(map(repr, known))}, or measure the data"
+        )
+    if n_quantiles is not None:
+        raise InputError("n_quantiles is for real numbers; these are counts of symbols")
+    if blocks not in (0, DEFAULT_BLOCKS, counts.n_blocks):
+        raise InputError(
+            f"these counts have {counts.n_blocks} blocks, and cannot be cut into {blocks}: leave blocks out, give 0 "
+            "for no bars, or count again"
+        )
+    longest = 2**62 if counts.corpus is None else int(counts.corpus.lengths.max())
+    wanted = None if lags is None else parse_lags(lags, longest)
+    return StoredCounts(counts, wanted, blocks=blocks != 0)
 
 
 def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:

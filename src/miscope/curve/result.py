@@ -281,9 +281,10 @@ class MICurve:
         rows: list[tuple[str, ...]] = [("lag", "mi", "stderr", "null", "excess", "stderr", "q", "pairs", "")]
         marks = np.where(self.significant(), "*", "")
         keep = range(len(self)) if len(self) <= _SHOWN else [*range(_SHOWN - 5), *range(len(self) - 5, len(self))]
-        values = zip(self.mi, self.stderr, self.null, self.excess, self.excess_stderr, self.q_values, strict=True)
-        cells = [tuple("-" if np.isnan(v) else f"{v:.4g}" for v in row) for row in values]
-        rows += [(str(self.lags[i]), *cells[i], f"{self.n_pairs[i]:,}", str(marks[i])) for i in keep]
+        columns = (self.mi, self.stderr, self.null, self.excess, self.excess_stderr, self.q_values)
+        for i in keep:
+            cells = ("-" if np.isnan(column[i]) else f"{column[i]:.4g}" for column in columns)
+            rows.append((str(self.lags[i]), *cells, f"{self.n_pairs[i]:,}", str(marks[i])))
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         if len(self) > _SHOWN:

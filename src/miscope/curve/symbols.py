@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from miscope.counting.doors import Counter, Progress
-from miscope.curve.asking import LagResult, between_anchors, is_drawn, question
+from miscope.counting.counted import Counted, Progress
+from miscope.counting.doors import Counter
+from miscope.curve.asking import LagResult, ask_all, is_drawn, nulls_of_all, question
 from miscope.curve.assembling import assemble, drawn_floor, provenance
 from miscope.curve.memory import Correction, concerned, correction, slowest_mode
 from miscope.curve.result import MICurve
@@ -23,7 +24,7 @@ _MOST_FIRST_ORDER = 0.5  # nats of chance to first order, beyond which nothing i
 
 
 def measure_symbols(
-    counter: Counter,
+    counter: Counted,
     *,
     quantity: str,
     estimator: str,
@@ -45,13 +46,14 @@ def measure_symbols(
     computed = "none" if callable(null) else ("global" if drawn else null)
     ask = question(quantity, estimator, counter, computed, values)
     report = None if progress is None else _Passes(progress, 1 + n_surrogates * drawn)
-    results = counter.map(ask, threads, report)
-    floor, floor_stderr = between_anchors(results), np.zeros(len(results))
+    results = ask_all(counter, ask, threads, report)
+    floor, chance = nulls_of_all(counter, ask, results, threads)
+    floor_stderr = np.zeros(len(results))
     if drawn:
         surrogates = []
         for k in range(n_surrogates):
             other = _surrogate_counter(null, counter, np.random.default_rng([seed, k]))
-            found = other.map(question(quantity, estimator, other, "none", values), threads, report)
+            found = ask_all(other, question(quantity, estimator, other, "none", values), threads, report)
             surrogates.append(np.array([result.values for result in found]).T)
         floor, floor_stderr = drawn_floor(np.array(surrogates), floor, counter.blocks)
     estimates = np.array([result.values for result in results]).T
@@ -62,7 +64,7 @@ def measure_symbols(
     freedom = (counter.n_symbols_seen - 1.0) ** 2 if is_information else 0.0
     chance_bias = memory = None
     if correct_bias and not drawn and estimator in _EXPANDED and is_information:
-        chance_bias = _chance_bias(results, freedom, floor if name == "document" else floor[:1], block_pairs)
+        chance_bias = _chance_bias(results, freedom, chance, floor if name == "document" else floor[:1], block_pairs)
     if correct_memory and is_information and estimator != "bracket" and counter.blocks.count:
         memory = _correction(counter, estimates, floor, block_pairs)
     return assemble(
@@ -74,7 +76,7 @@ def measure_symbols(
         memory,
         chance_bias=chance_bias,
         freedom=freedom,
-        chance=np.array([result.chance for result in results]) if name == "document" else None,
+        chance=chance if name == "document" else None,
         estimator=estimator,
         null_name=name,
         quantity=quantity,
@@ -84,7 +86,7 @@ def measure_symbols(
     )
 
 
-def _provenance(counter: Counter, memory: Correction | None, null: dict[str, Any], seed: int) -> dict[str, Any]:
+def _provenance(counter: Counted, memory: Correction | None, null: dict[str, Any], seed: int) -> dict[str, Any]:
     return provenance(
         counter.sequences.provenance,
         memory,
@@ -99,7 +101,7 @@ def _provenance(counter: Counter, memory: Correction | None, null: dict[str, Any
     )
 
 
-def _surrogate_counter(null: nulls.Null, counter: Counter, generator: np.random.Generator) -> Counter:
+def _surrogate_counter(null: nulls.Null, counter: Counted, generator: np.random.Generator) -> Counter:
     """A counter for one draw from a null: its own right side, or whole sequences of the user's."""
     sequences, n_blocks = counter.sequences, counter.blocks.count
     if null == "document":  # both sides permuted as one, so that no symbol is paired with itself
@@ -129,7 +131,9 @@ class _Passes:
         self._progress(min(self._before + done, self._n_passes * total), self._n_passes * total)
 
 
-def _chance_bias(results: list[LagResult], freedom: float, floor: np.ndarray, block_pairs: np.ndarray) -> np.ndarray:
+def _chance_bias(
+    results: list[LagResult], freedom: float, chance: np.ndarray, floor: np.ndarray, block_pairs: np.ndarray
+) -> np.ndarray:
     """What leaving out blocks makes of chance, shape (n_lags,): if chance falls as ``n^-p``, p times it.
 
     It is the chance left over by the estimator's own correction. Where that is more than a quarter of what chance gives
@@ -140,8 +144,8 @@ def _chance_bias(results: list[LagResult], freedom: float, floor: np.ndarray, bl
     """
     orders = np.array([result.order for result in results])
     order = np.median(orders[np.isfinite(orders)]) if np.isfinite(orders).any() else 1.0
-    bias = order * np.array([result.chance for result in results])
-    first = freedom / (2 * np.maximum([result.block_pairs.sum() for result in results], 1))
+    bias = order * chance
+    first = freedom / (2 * np.maximum(block_pairs.sum(axis=0), 1))
     known = (np.abs(bias) < first / 4) & (first < _MOST_FIRST_ORDER)
     if len(floor) > 1:
         computed = (floor[1:] != floor[0]).any(axis=0)
@@ -149,8 +153,8 @@ def _chance_bias(results: list[LagResult], freedom: float, floor: np.ndarray, bl
     return np.where(known, bias, np.nan)
 
 
-def _correction(counter: Counter, values: np.ndarray, floor: np.ndarray, block_pairs: np.ndarray) -> Correction | None:
-    if not concerned(counter.sequences.lengths):
+def _correction(counter: Counted, values: np.ndarray, floor: np.ndarray, block_pairs: np.ndarray) -> Correction | None:
+    if not (isinstance(counter, Counter) and concerned(counter.sequences.lengths)):
         return None
     excess = values - floor
     held = block_pairs[: counter.blocks.count]

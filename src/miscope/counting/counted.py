@@ -1,0 +1,123 @@
+"""What stands behind a curve of symbols, whoever counted: a corpus at hand, counts in a file, workers elsewhere."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from miscope.counting.blocks import Blocks
+from miscope.counting.tally import Kernel, PairData
+
+__all__ = ["CorpusSummary", "Counted", "Progress"]
+
+Progress = Callable[[int, int], object]
+"""Called with pairs done and pairs in all."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusSummary:
+    """What is known of a corpus whose codes are not here.
+
+    Attributes
+    ----------
+    lengths
+        int64, shape (n_documents,): symbols in each document.
+    alphabet_size, alphabet, provenance
+        As in `Sequences`.
+    histogram
+        How often each symbol occurs, int64, shape (alphabet_size,), or None if it is not known.
+    n_cut
+        How many borders between blocks cut a document in two.
+    """
+
+    lengths: np.ndarray
+    alphabet_size: int
+    alphabet: tuple[Any, ...] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    histogram: np.ndarray | None = None
+    n_cut: int = 0
+
+    def __add__(self, other: CorpusSummary) -> CorpusSummary:
+        """Both corpora, of the same alphabet."""
+        label = str(self.provenance.get("label", "counts"))
+        parts = [
+            part
+            for each in (self, other)
+            for part in (each.provenance["added"] if "added" in each.provenance else [dict(each.provenance)])
+        ]
+        known = self.histogram is not None and other.histogram is not None
+        return CorpusSummary(
+            np.concatenate([self.lengths, other.lengths]),
+            self.alphabet_size,
+            self.alphabet,
+            {"label": label if "added" in self.provenance else f"{label} and others", "added": parts},
+            self.histogram + other.histogram if known else None,  # type: ignore[operator]
+            self.n_cut + other.n_cut,
+        )
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols in all documents."""
+        return int(self.lengths.sum())
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents."""
+        return len(self.lengths)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where documents begin and end, int64, shape (n_documents + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+
+
+class Counted(ABC):
+    """Counts of pairs at several lags, to be asked for one after the other.
+
+    Attributes
+    ----------
+    sequences
+        The corpus, or what is known of it.
+    lags
+        int64, ascending.
+    blocks
+        What is left out in turn.
+    method
+        Who counts, in a word.
+    n_symbols_seen
+        How many different symbols the corpus holds.
+    data
+        What kernels count. Where the codes are elsewhere, its arrays of codes are empty.
+    """
+
+    sequences: Any
+    lags: np.ndarray
+    blocks: Blocks
+    method: str
+    data: PairData
+
+    @property
+    @abstractmethod
+    def n_symbols_seen(self) -> int:
+        """How many different symbols the corpus holds."""
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether the symbols themselves are here, in their order, and not only their counts."""
+        return len(self.data.left) > 0
+
+    def pairs_at(self, lag: int) -> int:
+        """Number of pairs at one lag."""
+        return int(np.maximum(self.sequences.lengths - lag, 0).sum())
+
+    @abstractmethod
+    def map(
+        self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None
+    ) -> list[_T]:
+        """Run ``task(kernel, lag)`` for every lag; results in the order of the lags."""

@@ -1,0 +1,83 @@
+"""How much memory counting may use: as asked for, or half of what the machine has left."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from miscope.errors import InputError
+
+__all__ = ["Memory", "held_bytes", "memory_budget", "memory_left"]
+
+Memory = str | int | None
+"""Bytes as a number, or as text such as "2 GB" or "512 MiB"; None for half of what is left."""
+
+_LEAST = 2**26
+_UNKNOWN = 2**32
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_CONTROL_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def memory_budget(memory: Memory = None) -> int:
+    """Bytes that counting may use.
+
+    Parameters
+    ----------
+    memory
+        A number of bytes, or text with a unit: ``"2GB"`` (powers of 1000), ``"512 MiB"`` (powers of 1024). Default:
+        half of what is left on this machine.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is less than 64 MiB, which the smallest steps of counting need.
+
+    Examples
+    --------
+    >>> memory_budget("2 GB"), memory_budget("512MiB")
+    (2000000000, 536870912)
+    """
+    if memory is None:
+        return max(_LEAST, memory_left() // 2)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(memory), re.IGNORECASE)
+    if isinstance(memory, bool) or found is None or found[2].lower() not in _UNITS:
+        raise InputError(f"max_memory must be a number of bytes, or such as '2GB' or '512MiB', not {memory!r}")
+    n = int(float(found[1]) * _UNITS[found[2].lower()])
+    if n < _LEAST:
+        raise InputError(f"{memory} of memory is too little to count in: give at least 64MiB")
+    return n
+
+
+def memory_left() -> int:
+    """Bytes that can still be used on this machine, or in the control group that this process runs in."""
+    left = [_of_machine()]
+    for limit, used in _CONTROL_GROUPS:
+        try:
+            left.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):
+            continue  # no such limit
+    return max(0, min(left))
+
+
+def _of_machine() -> int:
+    try:
+        found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
+        if found:
+            return int(found[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE")) // 2
+    except (AttributeError, ValueError, OSError):
+        return _UNKNOWN
+
+
+def held_bytes(method: str, n_symbols: int, alphabet_size: int, mapped: int) -> int:
+    """Bytes that a kernel holds of a corpus that it takes whole, with mapped files, which it reads at every lag."""
+    index = 4 if n_symbols < 2**31 - 1 else 8
+    made = {"sparse": 2 * index + 2, "bits": (alphabet_size - 1) * (1 + 1 / 8) / 8}.get(method, 0)
+    return int(made * n_symbols) + mapped

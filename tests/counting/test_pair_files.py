@@ -1,0 +1,158 @@
+"""A count that is written lag by lag, and goes on where it was stopped."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import miscope as ms
+from miscope.counting import pair_files
+from miscope.counting.doors import count_pairs
+from miscope.counting.pair_files import count_to_file, is_pair_counts
+from miscope.counting.pairs import PairCounts
+from miscope.errors import FormatError, InputError
+from miscope.sequences import Sequences
+
+LAGS = [1, 2, 3, 10, 50]
+
+
+@pytest.fixture
+def corpus():
+    return ms.processes.MarkovChain([[0.9, 0.1], [0.3, 0.7]]).sample(8, 500, seed=3)
+
+
+def leave_unfinished(corpus, path):
+    """All lags counted, and not yet one file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_files, "_join", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            count_to_file(corpus, path, LAGS, 4)
+
+
+def test_a_file_holds_what_counting_in_memory_gives(corpus, tmp_path):
+    for method in ("dense", "sparse"):
+        found = count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4, method)
+        assert found == count_pairs(corpus, LAGS, 4)
+        assert PairCounts.load(tmp_path / "counts.arrow") == found
+        assert found.corpus.lengths.tolist() == [500] * 8
+        assert found.corpus.histogram.tolist() == corpus.histogram().tolist()
+        assert [file.name for file in tmp_path.iterdir()] == ["counts.arrow"]
+
+
+def test_a_stopped_count_goes_on_where_it_was(corpus, tmp_path, monkeypatch):
+    path = tmp_path / "counts.arrow"
+    saved = pair_files._save_cells
+    written = []
+
+    def stops(file, cells):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(file.name)
+        saved(file, cells)
+
+    monkeypatch.setattr(pair_files, "_save_cells", stops)
+    with pytest.raises(KeyboardInterrupt):
+        count_to_file(corpus, path, LAGS, 4, threads=1)
+    assert not path.exists()
+    assert len(list((tmp_path / "counts.arrow.part").glob("lag-*.npz"))) == 3
+
+    again = []
+    monkeypatch.setattr(pair_files, "_save_cells", lambda file, cells: again.append(file.name) or saved(file, cells))
+    seen = []
+    found = count_to_file(corpus, path, LAGS, 4, progress=lambda *done: seen.append(done))
+    assert found == count_pairs(corpus, LAGS, 4)
+    assert len(again) == 2
+    assert not set(again) & set(written)
+    total = sum(8 * (500 - lag) for lag in LAGS)
+    assert seen[0][0] > 0
+    assert seen[-1] == (total, total)
+    assert not (tmp_path / "counts.arrow.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: {"lags": [1, 2]}, "other lags"),
+        (lambda c: {"blocks": 2}, "other blocks"),
+        (lambda c: {"sequences": Sequences.from_arrays(1 - c.codes, c.offsets)}, "other data"),
+        (lambda c: {"sequences": Sequences.from_arrays(c.codes, [0, 100, 4000])}, "other data"),
+    ],
+)
+def test_what_is_unfinished_is_not_mixed_with_anything_else(corpus, tmp_path, change, words):
+    path = tmp_path / "counts.arrow"
+    leave_unfinished(corpus, path)
+    other = {"sequences": corpus, "path": path, "lags": LAGS, "blocks": 4} | change(corpus)
+    with pytest.raises(InputError, match=rf"unfinished count with {words}: finish that one, or throw it away"):
+        count_to_file(**other)
+    found = count_to_file(**other, fresh=True)
+    assert found == count_pairs(other["sequences"], other["lags"], other["blocks"])
+
+
+def test_a_damaged_piece_is_named(corpus, tmp_path):
+    path = tmp_path / "counts.arrow"
+    leave_unfinished(corpus, path)
+    (tmp_path / "counts.arrow.part" / "lag-10.npz").write_bytes(b"PK no more")
+    with pytest.raises(FormatError, match=r"lag-10\.npz.* is damaged .*remove it, and count again"):
+        count_to_file(corpus, path, LAGS, 4)
+    (tmp_path / "counts.arrow.part" / "lag-10.npz").unlink()
+    assert count_to_file(corpus, path, LAGS, 4) == count_pairs(corpus, LAGS, 4)
+
+
+PROGRAM = """
+import sys
+import miscope as ms
+from miscope.counting import pair_files
+saved = pair_files._save_cells
+def slowly(file, cells):
+    saved(file, cells)
+    import time; print("saved", flush=True); time.sleep(0.2)
+pair_files._save_cells = slowly
+corpus = ms.processes.MarkovChain([[0.9, 0.1], [0.3, 0.7]]).sample(8, 500, seed=3)
+pair_files.count_to_file(corpus, sys.argv[1], [1, 2, 3, 10, 50], 4, threads=1)
+"""
+
+
+def test_a_killed_process_loses_no_lag_that_was_done(corpus, tmp_path):
+    path = tmp_path / "counts.arrow"
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE)
+    for _ in range(2):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not path.exists()
+    done = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "counts.arrow.part").glob("lag-*.npz")}
+    assert 2 <= len(done) < 5
+    time.sleep(0.01)
+    kept = {}
+    join = pair_files._join
+
+    def look(folder, *more):
+        kept.update({name: (folder / name).stat().st_mtime_ns for name in done})
+        join(folder, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_files, "_join", look)
+        assert count_to_file(corpus, path, LAGS, 4) == count_pairs(corpus, LAGS, 4)
+    assert kept == done
+
+
+def test_which_files_are_pair_counts(corpus, tmp_path):
+    count_pairs(corpus, [1], 0).save(tmp_path / "counts.arrow")
+    corpus.save(tmp_path / "corpus.arrow")
+    (tmp_path / "text.txt").write_text("no such thing")
+    found = [is_pair_counts(tmp_path / name) for name in ("counts.arrow", "corpus.arrow", "text.txt", "none")]
+    assert found == [True, False, False, False]
+
+
+def test_a_folder_that_is_not_there(corpus, tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        count_to_file(corpus, tmp_path / "no" / "counts.arrow", [1], 0)
+
+
+def test_nothing_but_one_symbol(tmp_path):
+    found = count_to_file(Sequences.from_arrays(np.zeros(10, int)), tmp_path / "counts.arrow", [1], 0)
+    assert found.table(1).tolist() == [[9]]

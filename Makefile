@@ -57,6 +57,8 @@ bench: $(VENV)/.bench ## measure speed against other programs, side by side, int
 	$(BIN)/python benchmarks/samplers.py --write
 	$(BIN)/python benchmarks/fits.py --write
 	$(BIN)/python benchmarks/models.py --write
+	$(BIN)/python benchmarks/uniformity.py --write
+	$(BIN)/python benchmarks/reading.py --write
 
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py

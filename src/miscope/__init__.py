@@ -16,6 +16,7 @@ from miscope._version import __version__
 if TYPE_CHECKING:
     from miscope import models, probing, processes
     from miscope.counting import Fingerprints, PairCounts, count_fingerprints, count_pairs
+    from miscope.counting.pair_files import count_to_file
     from miscope.curve import MICurve, measure
     from miscope.curve.contributions import contributions
     from miscope.decay import Comparison, DecayFit, compare, fit
@@ -63,6 +64,7 @@ __all__ = [
     "contributions",
     "count_fingerprints",
     "count_pairs",
+    "count_to_file",
     "couplings",
     "detectable_lag",
     "drift",
@@ -93,6 +95,7 @@ __all__ = [
 # Loaded when first asked for, so that `import miscope` stays quick.
 _ROOMS = {
     "counting": ("Fingerprints", "PairCounts", "count_fingerprints", "count_pairs"),
+    "counting.pair_files": ("count_to_file",),
     "curve": ("MICurve", "measure"),
     "curve.contributions": ("contributions",),
     "decay": ("Comparison", "DecayFit", "compare", "fit"),

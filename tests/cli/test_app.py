@@ -7,7 +7,7 @@ import pytest
 import miscope as package
 from miscope.cli.app import app
 
-COMMANDS = ["measure", "inspect", "fit", "compare", "sample", "train", "probe", "uniformity", "plan", "demo"]
+COMMANDS = ["measure", "inspect", "count", "fit", "compare", "sample", "train", "probe", "uniformity", "plan", "demo"]
 
 
 def test_version(miscope):
@@ -29,9 +29,7 @@ def test_help_has_an_example(miscope, command, option):
     outcome = miscope(*command, option)
     assert (outcome.status, outcome.stderr) == (0, "")
     assert re.search(r"[Ee]xample:", outcome.stdout)
-    assert re.search(
-        r"miscope (measure|inspect|fit|compare|sample|train|probe|uniformity|plan|demo) \S", outcome.stdout
-    )
+    assert re.search(rf"miscope ({'|'.join(COMMANDS)}) \S", outcome.stdout)
 
 
 def test_every_command_is_tested_above():

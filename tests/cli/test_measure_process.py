@@ -221,3 +221,21 @@ def test_long_memory_may_be_ignored(miscope):
 )
 def test_what_does_not_go_together(refused, options, words):
     refused("measure", *options, "-o", "curve.json", "--plot", "curve.png", words=words)
+
+
+def test_plans_and_samples_say_documents_in_both_ways(miscope):
+    """`measure` has another use for --documents, but these two have not."""
+    plan = ("plan", "--process", "ising-chain:coupling=0.8", "--length", "400", "--lags", "1,2,4")
+    assert miscope(*plan, "--documents", "64").stdout == miscope(*plan, "--n-documents", "64").stdout
+    for option in ("--documents", "--n-documents"):
+        miscope("sample", "ising-chain:coupling=0.8", option, "3", "--length", "40", "-o", f"{option[2:]}.npy")
+    np.testing.assert_array_equal(np.load("documents.npy"), np.load("n-documents.npy"))
+
+
+def test_a_lag_is_enough_to_plan_for(miscope):
+    words = ("plan", "--process", "ising-chain:coupling=0.8", "--length", "400")
+    needed = ms.detectable_lag(IsingChain(0.8), 64, 400).documents_needed(12)
+    outcome = miscope(*words, "--lag", "12")
+    assert outcome.status == 0
+    assert outcome.stdout.startswith(f"{needed:,} documents of 400 symbols: ")
+    assert outcome.stdout.splitlines()[-1] == f"lag 12 is detectable with {needed:,} documents of 400 symbols"

@@ -49,6 +49,7 @@ def test_public_surface():
         "contributions",
         "count_fingerprints",
         "count_pairs",
+        "count_to_file",
         "couplings",
         "detectable_lag",
         "drift",

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from miscope import measure
+from miscope.counting.blocks import cut_blocks
+from miscope.curve.advice import _share_apart
 from miscope.errors import FormatError, InputError
-from miscope.sequences import biology
+from miscope.processes import MarkovChain
+from miscope.sequences import Sequences, biology
 from miscope.sequences.biology import read_fasta
 
 CODONS = ["".join(triplet) for triplet in itertools.product("ACGT", repeat=3)]
@@ -218,3 +222,39 @@ def test_files_that_cannot_be_read(tmp_path):
         read_fasta(tmp_path / "cut.fa.gz")
     with pytest.raises(FormatError, match="has no header"):
         read_fasta(write(tmp_path, "just text"))
+
+
+def strands_apart(lengths, n_blocks):
+    """Symbol by symbol: whether its place on the other strand, the document beside it, is in another block."""
+    sequences = Sequences(np.zeros(sum(lengths), np.uint8), np.concatenate([[0], np.cumsum(lengths)]), 1)
+    block = np.searchsorted(cut_blocks(sequences, n_blocks).bounds, np.arange(sum(lengths)), side="right")
+    places = np.split(block, sequences.offsets[1:-1])
+    return np.mean(np.concatenate([a != b[::-1] for a, b in zip(places[::2], places[1::2], strict=True)]))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "n_blocks"),
+    [([400, 400], 8), ([100, 100] * 4, 8), ([100, 100] * 4, 3), ([7, 7, 300, 300, 12, 12], 5), ([5, 5] * 90, 6)],
+)
+def test_how_much_of_both_strands_is_in_different_blocks(lengths, n_blocks):
+    assert _share_apart(np.array(lengths), n_blocks) == pytest.approx(strands_apart(lengths, n_blocks), abs=1e-12)
+
+
+@pytest.mark.parametrize(("n_records", "low", "high"), [(1, 0.62, 0.79), (400, 0.9, 1.1)])
+def test_bars_of_both_strands(tmp_path, n_records, low, high):
+    """Nothing is learnt twice: bars that are smaller than those of one strand are too small, and a warning says so."""
+    steps = [[0.4, 0.2, 0.3, 0.1], [0.1, 0.4, 0.2, 0.3], [0.3, 0.1, 0.4, 0.2], [0.2, 0.3, 0.1, 0.4]]
+    bars, warned = {False: [], True: []}, []
+    for seed in range(6):
+        genome = MarkovChain(steps).sample(n_records, 40_000 // n_records, seed=seed)
+        records = [f">{k}\n{''.join(np.array(list('ACGT'))[record])}\n" for k, record in enumerate(genome)]
+        (tmp_path / "genome.fa").write_text("".join(records))
+        for both, found in bars.items():
+            read = read_fasta(tmp_path / "genome.fa", reverse_complement=both)
+            curve = measure(read, [1, 2], long_memory="ignore")
+            found.append(curve.excess_stderr)
+            if both:
+                warned += [text for text in curve.warnings if "both strands" in text]
+    assert low < np.mean(bars[True]) / np.mean(bars[False]) < high
+    assert len(warned) == (6 if n_records == 1 else 0)
+    assert all("too small by a factor of 1.41" in text for text in warned)

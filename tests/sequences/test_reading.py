@@ -11,6 +11,7 @@ from pyarrow import feather, parquet
 
 from miscope.errors import InputError
 from miscope.sequences import Sequences, Series, read
+from miscope.sequences.reading import OptionError
 
 TABLE = pa.table({"x": ["b", "a", "b"], "y": [1.5, 2.5, 4.0], "codes": [[0, 1], [1], []]})
 
@@ -113,13 +114,14 @@ def test_several_files_of_one_kind(files):
         (["a.npy", "a.npy"], {}, "are read one by one; join them with Sequences.concatenate"),
         (
             ["a.csv"],
-            {"unit": "word"},
-            r"unit cannot be used with a table \(read_table\), which takes: column, document",
+            {"documents": "line"},
+            r"documents cannot be used with a table \(read_table\), only with text \(read_text\) or text that a .*; it "
+            "takes: column, document",
         ),
         (
             ["a.fa"],
             {"column": "x"},
-            r"column cannot be used with a FASTA file \(read_fasta\), which takes: alphabet",
+            r"column cannot be used with a FASTA file \(read_fasta\), only with an Arrow file .* it takes: alphabet",
         ),
         (["none.csv"], {}, "there is no such file"),
         (["none.fa"], {}, "there is no such file"),
@@ -155,3 +157,39 @@ def test_addresses(files):
         assert seen[-1][0] == seen[-1][1] == (files / name).stat().st_size
     with pytest.raises(InputError, match=r"cannot read 'memory://none.csv': there is no such file"):
         read("memory://none.csv", column="x")
+
+
+def test_what_takes_options_is_named(files):
+    with pytest.raises(OptionError) as caught:
+        read(files / "a.fa", column="x", split="test")
+    error = caught.value
+    assert (error.options, error.kind) == (["column", "split"], "a FASTA file (read_fasta)")
+    assert error.takers == ["a data set of Hugging Face's (read_hub)"]
+    assert "codons" in error.takes
+    with pytest.raises(OptionError) as caught:
+        read(files / "a.fa", column="x", codons=True, fold_case=True)
+    assert "only with a table (read_table)" in str(caught.value)
+    with pytest.raises(OptionError) as caught:
+        read(files / "a.fa", nonsense=1)
+    assert "only with" not in str(caught.value)
+
+
+def test_how_data_sets_are_named(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    monkeypatch.chdir(tmp_path)
+    datasets.Dataset.from_dict({"text": ["so it is", "is it so"]}).save_to_disk("saved")
+    for name in ("saved", "hub:saved", tmp_path / "saved"):
+        assert read(name, unit="word").decode(1) == ["is", "it", "so"]
+    with pytest.raises(
+        InputError, match="there is no such file; a data set on the Hugging Face hub is named hub:no/such"
+    ):
+        read("no/such")
+    with pytest.raises(InputError, match="there is no such file") as caught:
+        read("no/such.txt")
+    assert "hub:" not in str(caught.value)
+    with pytest.raises(InputError, match="data sets are read one by one"):
+        read(["saved", "other.txt"])
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(InputError, match="'plain' is a folder"):
+        read("plain")

@@ -31,11 +31,20 @@ class Guarded(MemoryFileSystem):
         return super()._strip_protocol(path.replace("guarded://", "memory://"))
 
     def cat_file(self, path, *arguments, **options):
+        self._check(path)
+        return super().cat_file(path, *arguments, **options)
+
+    def _open(self, path, mode="rb", *arguments, **options):
+        if mode == "rb":
+            self._check(path)
+        return super()._open(path, mode, *arguments, **options)
+
+    @staticmethod
+    def _check(path):
         if "secret" in path:
             raise PermissionError("403 Forbidden")
         if "broken" in path:
             raise RuntimeError("the line went dead at https://x.org/a?signature=abc123\nand more")
-        return super().cat_file(path, *arguments, **options)
 
 
 @pytest.fixture(autouse=True)

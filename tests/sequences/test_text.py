@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -57,6 +58,14 @@ def symbols_of(sequences):
     return [[sequences.alphabet[code] for code in document] for document in sequences]
 
 
+def in_pieces_of(n):
+    """Read so many bytes at a time."""
+    return patch("miscope.sequences.streams.PIECE", n)
+
+
+piece_sizes = st.sampled_from([1, 2, 3, 5, 17, 1 << 18])
+
+
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("text") / "text.txt"
@@ -71,17 +80,18 @@ def poem(tmp_path):
 
 @pytest.mark.parametrize("unit", ["character", "word", "token"])
 @pytest.mark.parametrize("cut", ["file", "line", "blank-line", "none", "a", "\n\n", "-- "])
-@settings(max_examples=60)
-@given(text=tricky, fold_case=st.booleans())
-def test_as_the_slow_reference(scratch, unit, cut, text, fold_case):
+@settings(max_examples=60, deadline=None)  # compiles
+@given(text=tricky, fold_case=st.booleans(), size=piece_sizes)
+def test_as_the_slow_reference(scratch, unit, cut, text, fold_case, size):
     how = {"documents": cut} if cut in ("file", "line", "blank-line", "none") else {"separator": cut}
     scratch.write_bytes(text.encode())
     expected = slow_read(text, unit, fold_case=fold_case, **how)
     if not expected:
-        with pytest.raises(InputError, match="not one"):
+        with pytest.raises(InputError, match="not one"), in_pieces_of(size):
             read_text(scratch, unit, fold_case=fold_case, **how)
         return
-    sequences = read_text(scratch, unit, fold_case=fold_case, **how)
+    with in_pieces_of(size):
+        sequences = read_text(scratch, unit, fold_case=fold_case, **how)
     assert symbols_of(sequences) == expected
     counts = Counter(itertools.chain(*expected))
     key = str if unit == "character" else lambda symbol: (-counts[symbol], symbol)
@@ -100,16 +110,20 @@ def slow_bytes(data, documents, separator):
 
 
 @pytest.mark.parametrize("cut", ["file", "line", "blank-line", "é", "\n\n"])
-@given(data=st.one_of(st.binary(max_size=40), tricky.map(str.encode)))
-def test_bytes_as_the_slow_reference(scratch, cut, data):
+@settings(deadline=None)  # compiles
+@given(data=st.one_of(st.binary(max_size=40), tricky.map(str.encode)), size=piece_sizes)
+def test_bytes_as_the_slow_reference(scratch, cut, data, size):
     how = {"documents": cut} if cut in ("file", "line", "blank-line") else {"separator": cut}
     assume(not data.startswith(tuple(COMPRESSIONS)))
     scratch.write_bytes(data)
     separator = None if "documents" in how else cut.encode().decode("latin-1")
     expected = [text.encode("latin-1") for text in slow_bytes(data, how.get("documents", "file"), separator) if text]
     if expected:
-        sequences = read_text(scratch, "byte", **how)
+        with in_pieces_of(size):
+            sequences = read_text(scratch, "byte", **how)
         assert [document.tobytes() for document in sequences] == expected
+        several = read_text([scratch, scratch], "byte", **how)
+        assert [document.tobytes() for document in several] == 2 * expected
         assert (sequences.alphabet_size, sequences.alphabet) == (256, BYTES)
     else:
         with pytest.raises(InputError, match="not one byte"):
@@ -128,10 +142,12 @@ def test_bytes_of_a_plain_file_stay_on_disk(poem):
 
 
 def test_words_longer_than_a_piece_and_pieces_that_end_anywhere(tmp_path):
-    text = "x" * 300_000 + " it's " * 100_000 + "no-\nend" + "\n" * 300_000 + "é" * 300_000
+    text = "x" * 600_000 + " it's " * 100_000 + "no-\nend" + "\n" * 300_000 + "é" * 300_000
     (tmp_path / "a").write_text(text)
     for unit in ("character", "word", "token"):
         assert symbols_of(read_text(tmp_path / "a", unit)) == slow_read(text, unit)
+        found = read_text(tmp_path / "a", unit, documents="blank-line")
+        assert symbols_of(found) == slow_read(text, unit, "blank-line")
 
 
 def test_alphabets_beyond_a_byte(tmp_path):
@@ -202,6 +218,7 @@ def test_compressed_files(tmp_path, compress):
     path = tmp_path / "text"
     path.write_bytes(compress(content) + compress(b"second frame"))
     assert read_text(path, "byte").codes.tobytes() == content + b"second frame"
+    assert read_text(path).n_symbols == len(content) + 12
     assert read_text(path, "byte").provenance["sources"][0]["bytes"] == path.stat().st_size
     whole = compress(content)
     for size in (7, 100, len(whole) // 2, len(whole) - 1):
@@ -211,6 +228,8 @@ def test_compressed_files(tmp_path, compress):
 
 
 def test_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"so it is")))
+    assert read_text("-", "byte").codes.tobytes() == b"so it is"
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"so it is")))
     sequences = read_text("-", "word")
     assert symbols_of(sequences) == [["so", "it", "is"]]
@@ -240,7 +259,7 @@ def test_encodings(tmp_path, encoding):
     ]
 
 
-@pytest.mark.parametrize("unit", ["byte", "character"])
+@pytest.mark.parametrize("unit", ["byte", "character", "word"])
 def test_ten_million_documents_are_no_trouble(tmp_path, unit):
     (tmp_path / "a").write_bytes(b"a\nb\n" * 5_000_000)
     sequences = read_text(tmp_path / "a", unit, documents="line")
@@ -249,13 +268,17 @@ def test_ten_million_documents_are_no_trouble(tmp_path, unit):
     assert sequences.codes[:4].tolist() == ([97, 98, 97, 98] if unit == "byte" else [0, 1, 0, 1])
 
 
-def test_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr("miscope.sequences.sources.HASH_PIECE", 10)
+@pytest.mark.parametrize("how", [{}, {"unit": "byte"}, {"unit": "byte", "documents": "line"}])
+def test_progress(tmp_path, monkeypatch, how):
+    monkeypatch.setattr("miscope.sequences.sources.HASH_PIECE", 1 << 20)
     for name in "ab":
-        (tmp_path / name).write_text("x" * 25)
+        (tmp_path / name).write_bytes(b"x" * 2_500_000)
     seen = []
-    read_text([tmp_path / "a", tmp_path / "b"], progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(done, 50) for done in (10, 20, 25, 35, 45, 50)]
+    read_text([tmp_path / "a", tmp_path / "b"], progress=lambda *told: seen.append(told), **how)
+    assert {total for _, total in seen} == {5_000_000}
+    done = [told for told, _ in seen]
+    assert done == sorted(done)
+    assert (done[-1], len(done) >= 6) == (5_000_000, True)
 
 
 @pytest.mark.parametrize(
@@ -307,11 +330,17 @@ def test_files_that_cannot_be_read(tmp_path, poem, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(np, "memmap", refuse)
-    with pytest.raises(InputError, match="no right to read it"):
-        read_text(poem)
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "memmap", refuse)
+        with pytest.raises(InputError, match="no right to read it"):
+            read_text(poem, "byte")
+    monkeypatch.setattr(Path, "open", refuse)
+    for how in ({}, {"unit": "byte"}, {"documents": "line"}):
+        with pytest.raises(InputError, match="no right to read it"):
+            read_text(poem, **how)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=20), st.sampled_from(["uint8", "uint16", "int32", ">i8"]))
 def test_npy(tmp_path_factory, codes, dtype):
     path = tmp_path_factory.mktemp("npy") / "codes.npy"
@@ -391,7 +420,7 @@ def test_one_door(tmp_path, poem):
     assert read(tmp_path / "codes.npy", alphabet_size=4).alphabet_size == 4
     assert len(read([poem, poem])) == 2
     for path, options, words in [
-        (poem, {"column": "a"}, r"column cannot be used with text \(read_text\), which takes: unit, documents"),
+        (poem, {"column": "a"}, r"column cannot be used with text \(read_text\), .* takes: unit, documents"),
         (tmp_path / "codes.npy", {"unit": "word", "separator": "x"}, "unit, separator cannot be used with a .npy file"),
         (tmp_path / "unmarked", {"unit": "word"}, "unit cannot be used with an Arrow file"),
         (tmp_path / "missing.arrow", {}, "no such file"),

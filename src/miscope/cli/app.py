@@ -12,6 +12,7 @@ import typer
 from miscope._version import __version__
 from miscope.cli.common import INTERRUPTED
 from miscope.cli.compare import compare
+from miscope.cli.count import count
 from miscope.cli.demo import demo
 from miscope.cli.fit import fit
 from miscope.cli.inspect import inspect
@@ -80,6 +81,7 @@ def _miscope(
 
 app.command()(measure)
 app.command()(inspect)
+app.command()(count)
 app.command()(fit)
 app.command()(compare)
 app.command(context_settings=CONTEXT)(sample)

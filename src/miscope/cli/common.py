@@ -29,6 +29,7 @@ __all__ = [
     "as_options",
     "check_output",
     "finite",
+    "found_files",
     "guarded",
     "in_options",
     "note",
@@ -52,6 +53,7 @@ _SAID_OTHERWISE = {
     "classes=miscope.models.by_frequency(...)": "--classes 64",
 }
 
+_MOST_ROWS = 200
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -156,11 +158,12 @@ def check_output(path: Path | None, inputs: list[str], suffixes: tuple[str, ...]
         raise InputError(f"cannot write {path}: there is no directory {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: no right to write in {path.parent}")
-    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in _found(inputs)):
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in found_files(inputs)):
         raise InputError(f"{path} is one of the files to be read; it would be overwritten: choose another name")
 
 
-def _found(inputs: list[str]) -> list[str]:
+def found_files(inputs: list[str]) -> list[str]:
+    """The files that these names stand for: patterns expanded, all other names as they are."""
     return [found for name in inputs for found in (glob.glob(name, recursive=True) or [name])]  # noqa: PTH207
 
 
@@ -236,15 +239,18 @@ def print_curve(curve: MICurve, exact: np.ndarray | None = None, name: str = "ex
     for heading in ["lag", *columns, "pairs", ""]:
         table.add_column(heading.strip(), justify="right" if heading else "left", no_wrap=True)
     seen = curve.significant()
-    for i, lag in enumerate(curve.lags):
+    keep = _rows(len(curve))
+    for i in keep:
         cells = ["-" if column[i] != column[i] else f"{column[i]:.4g}" for column in columns.values()]
-        table.add_row(str(lag), *cells, f"{curve.n_pairs[i]:,}", "*" if seen[i] else "")
+        table.add_row(str(curve.lags[i]), *cells, f"{curve.n_pairs[i]:,}", "*" if seen[i] else "")
     terminal = sys.stdout.isatty()
     page = io.StringIO()
     console = Console(file=page, force_terminal=terminal, width=None if terminal else 120, highlight=False, emoji=False)
     console.print(table)
     say(_title(curve))
     say(page.getvalue().rstrip("\n"))
+    if len(keep) < len(curve):
+        say(f"{len(keep)} of {len(curve):,} lags are shown; -o curve.json writes them all")
     if exact is not None and curve.null_name == "document":
         say("exact: all that the process has, of which this null may take a part away")
     if curve.n_blocks:
@@ -252,6 +258,13 @@ def print_curve(curve: MICurve, exact: np.ndarray | None = None, name: str = "ex
             curve.estimator, "the lag stands above the null"
         )
         say(f"± standard error; q: false discovery rate at which {above}; * q <= 0.05")
+
+
+def _rows(n: int) -> list[int]:
+    """Which of n lags to show: all, or so many that are about equally far apart on a logarithmic scale."""
+    from miscope.counting.lags import log_lags
+
+    return list(range(n)) if n <= _MOST_ROWS else [at - 1 for at in log_lags(1, n, _MOST_ROWS).tolist()]
 
 
 def _columns(curve: MICurve, beside: str, exact: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -291,6 +304,8 @@ def _size(about: Mapping[str, Any]) -> str:
         return f"{number} real numbers{each} {documents}"
     if cut:
         return f"{number} real numbers cut at their quantiles into {cut['symbols']} symbols {documents}"
+    if classes := about["source"].get("classes"):
+        return f"{number} symbols in {classes['classes']:,} classes ({classes['how']}, a lower bound) {documents}"
     kinds = f" of {_kinds(about['n_symbols_seen'])}" if "n_symbols_seen" in about else ""
     return f"{number} symbols{kinds} {documents}"
 

@@ -9,8 +9,9 @@ import typer
 
 from miscope.cli.common import as_options, check_output, guarded, note, say
 from miscope.cli.curves import FIGURES, check_names, fit_named, names_curve, read_any
+from miscope.cli.files import Reading, spelt, takes_files
 from miscope.cli.fit import plain_comparison
-from miscope.cli.sources import Encoding, FoldCase, Quantiles, Separator, Unit, text_options
+from miscope.cli.sources import Quantiles
 from miscope.errors import InputError, choice
 
 __all__ = ["compare"]
@@ -20,7 +21,9 @@ _FACTOR, _DOCUMENTS = 0.5, 1024
 
 
 @guarded
+@takes_files
 def compare(
+    reading: Reading,
     first: Annotated[
         str,
         typer.Argument(
@@ -63,7 +66,6 @@ def compare(
         typer.Option(help="Symbols in each, or as many as the model can read. Default: 4096.", show_default=False),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="For all that is drawn. Default: 0.", show_default=False)] = None,
-    unit: Unit = None,
     documents: Annotated[
         str | None,
         typer.Option(
@@ -72,9 +74,6 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    fold_case: FoldCase = False,
     quantiles: Quantiles = None,
     parameter: Annotated[
         str | None,
@@ -129,7 +128,7 @@ def compare(
         if n_documents is not None:
             raise InputError("--documents and --n-documents both say how many to draw: leave one of them out")
         n_documents, documents = int(documents), None
-    of_text = text_options(unit, documents, separator, encoding, fold_case)
+    of_files = reading if documents is None else {**reading, "documents": documents}
     of_reach: dict[str, Any] = {
         "factor": factor,
         "lags": lags,
@@ -138,7 +137,7 @@ def compare(
         "seed": seed,
     }
     of_reach |= {"quantiles": quantiles, "device": device, "output": output, "plot": plot}
-    given = [name for name, value in {**of_reach, **of_text}.items() if value is not None]
+    given = [name for name, value in {**of_reach, **of_files}.items() if value is not None]
     if len(others) == 1 and not reach and names_curve(first) and names_curve(others[0]):
         _refuse(
             given, "two curves are compared by their laws; to compare them as those of data and of a model: --reach"
@@ -155,7 +154,7 @@ def compare(
         level=level,
         lags=lags,
         quantiles=quantiles,
-        of_text=of_text,
+        of_files=of_files,
         n_documents=_DOCUMENTS if n_documents is None else n_documents,
         length=length,
         seed=seed or 0,
@@ -180,7 +179,7 @@ def compare(
 
 def _refuse(names: list[str], why: str) -> None:
     if names:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+        options = ", ".join(map(spelt, names))
         raise InputError(f"{options} cannot be used here: {why}")
 
 

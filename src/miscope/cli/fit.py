@@ -91,9 +91,14 @@ def fit(
 
 def check_fittable(data: Any, lags: str | None) -> None:
     """Refuse to measure what is too few lags to fit, before anything is counted."""
+    from miscope.counting import PairCounts
     from miscope.counting.lags import parse_lags
 
-    check_number_of_lags(len(parse_lags(lags, int(data.lengths.max(initial=0)))))
+    if isinstance(data, PairCounts):
+        n_lags = len(data.lags if lags is None else parse_lags(lags, int(data.lags[-1]) + 1))
+    else:
+        n_lags = len(parse_lags(lags, int(data.lengths.max(initial=0))))
+    check_number_of_lags(n_lags)
 
 
 def check_number_of_lags(n_lags: int) -> None:

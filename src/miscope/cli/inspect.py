@@ -7,25 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from miscope.cli.common import guarded, say
-from miscope.cli.sources import (
-    FILES_HELP,
-    As,
-    Codons,
-    Column,
-    DocumentColumn,
-    Encoding,
-    FoldCase,
-    Gaps,
-    ReverseComplement,
-    Separator,
-    TextDocuments,
-    TimeColumn,
-    Unit,
-    read_files,
-    record_options,
-    table_options,
-    text_options,
-)
+from miscope.cli.files import FILES_HELP, Reading, read_files, takes_files
 
 if TYPE_CHECKING:
     from miscope.sequences import Sequences, Series
@@ -39,25 +21,17 @@ _LEFT_OUT = {
     "empty_documents": "empty documents",
     "empty_documents_dropped": "empty documents",
     "missing_documents_dropped": "missing documents",
+    "rows_missing": "missing rows",
+    "rows_empty": "empty rows",
     "unknown_tokens": "unknown tokens",
 }
 
 
 @guarded
+@takes_files
 def inspect(
+    reading: Reading,
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help=FILES_HELP, show_default=False)],
-    unit: Unit = None,
-    documents: TextDocuments = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    fold_case: FoldCase = False,
-    column: Column = None,
-    document_column: DocumentColumn = None,
-    time_column: TimeColumn = None,
-    as_: As = None,
-    gaps: Gaps = None,
-    codons: Codons = False,
-    reverse_complement: ReverseComplement = False,
     top: Annotated[int, typer.Option(min=0, help="How many of the most frequent symbols to show.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
@@ -68,12 +42,11 @@ def inspect(
 
       miscope inspect book.txt --unit word
 
+      miscope inspect hub:Salesforce/wikitext --config wikitext-2-raw-v1 --split validation
+
       miscope inspect prices.csv --column Close --time-column Date --as returns:sign
     """
-    options = text_options(unit, documents, separator, encoding, fold_case)
-    options |= table_options(column, document_column, time_column, as_, gaps)
-    options |= record_options(codons, reverse_complement)
-    about = _about(read_files(files, options, None, quiet), top)
+    about = _about(read_files(files, reading, None, quiet), top)
     if json:
         import json as json_format
 
@@ -103,6 +76,7 @@ def _about(data: Sequences | Series, top: int) -> dict[str, Any]:
     order = np.argsort(-counts, kind="stable")[: min(top, int((counts > 0).sum()))]
     names = data.alphabet if data.alphabet is not None else range(data.alphabet_size)
     frequent = [[str(names[code]), int(counts[code])] for code in order]
+    about |= {"classes": dict(data.provenance["classes"])} if "classes" in data.provenance else {}
     kinds = {"kind": "symbols", "n_symbols": data.n_symbols, "alphabet_size": data.alphabet_size}
     return about | kinds | {"n_kinds_seen": int((counts > 0).sum()), "most_frequent": frequent}
 
@@ -131,6 +105,8 @@ def _shown(about: dict[str, Any]) -> str:
     lines += [f"left out   {value:,} {words}" for words, value in about["left_out"].items()]
     if about["kind"] == "real numbers":
         return "\n".join([*lines, "quartiles  " + ", ".join(f"{value:.6g}" for value in about["quartiles"])])
+    if classes := about.get("classes"):
+        lines.append(f"classes    {classes['how']}: {classes['classes']:,} classes of {classes['symbols']:,} symbols")
     lines.append(f"alphabet   {about['alphabet_size']:,} symbols, {about['n_kinds_seen']:,} of them seen")
     width = max((len(repr(symbol)) for symbol, _ in about["most_frequent"]), default=0)
     rows = [f"  {symbol!r:{width}}  {count:>12,}  {count / n:7.2%}" for symbol, count in about["most_frequent"]]

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
+from miscope.cli.count import MaxMemory, are_counts, load_counts
+from miscope.cli.files import FILES_HELP, Reading, advice, read_files, spelt, takes_files
 from miscope.cli.fit import check_fittable, fit_measured
-from miscope.cli.sources import (
-    FILES_HELP,
-    As,
-    Codons,
-    Column,
-    DocumentColumn,
-    Encoding,
-    Exact,
-    FoldCase,
-    Gaps,
-    ReverseComplement,
-    Separator,
-    TextDocuments,
-    TimeColumn,
-    Unit,
-    check_source,
-    draw,
-    exact_of,
-    in_symbols,
-    make_process,
-    read_files,
-    record_options,
-    table_options,
-    text_options,
-)
+from miscope.cli.sources import Exact, check_source, draw, exact_of, in_symbols, make_process
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
+    from miscope.counting import PairCounts
     from miscope.curve import MICurve
     from miscope.curve.contributions import Contributions
     from miscope.decay import DecayFit
@@ -50,12 +29,14 @@ _SCALES = ("log-log", "lin-log", "log-lin", "lin-lin")
 
 
 @guarded
+@takes_files
 def measure(
+    reading: Reading,
     files: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help=f"{FILES_HELP} Several files of a kind make one corpus.",
+            help=f"{FILES_HELP} Several files of a kind make one corpus. Or what miscope count wrote.",
             show_default=False,
         ),
     ] = None,
@@ -75,18 +56,6 @@ def measure(
         int | None,
         typer.Option(help="Symbols in each of them. Default: 4096, or what the process has.", show_default=False),
     ] = None,
-    unit: Unit = None,
-    documents: TextDocuments = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    fold_case: FoldCase = False,
-    column: Column = None,
-    document_column: DocumentColumn = None,
-    time_column: TimeColumn = None,
-    as_: As = None,
-    gaps: Gaps = None,
-    codons: Codons = False,
-    reverse_complement: ReverseComplement = False,
     lags: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +84,7 @@ def measure(
     ] = "global",
     blocks: Annotated[int, typer.Option(help="Blocks of the jackknife that gives the bars; 0 for no bars.")] = 32,
     method: Annotated[
-        str, typer.Option(help="How to count: auto, dense, bits or sparse; the result is the same.")
+        str, typer.Option(help="How to count: auto, dense, bits, sparse or fourier; the result is the same.")
     ] = "auto",
     quantity: Annotated[
         str, typer.Option(help="mutual_information, rational (Lin and Tegmark) or correlation (operator norm).")
@@ -154,6 +123,7 @@ def measure(
     seed: Annotated[int, typer.Option(help="For nulls that are drawn, and for --process.")] = 0,
     surrogates: Annotated[int, typer.Option(help="How many surrogates to draw for such nulls.")] = 4,
     threads: Annotated[int | None, typer.Option(help="Default: all cores.", show_default=False)] = None,
+    max_memory: MaxMemory = None,
     label: Annotated[
         str | None, typer.Option(help="Name of the curve. Default: that of the data.", show_default=False)
     ] = None,
@@ -183,6 +153,12 @@ def measure(
 
       miscope measure genome.fa.gz --codons --null document
 
+      miscope measure book.txt --unit word --classes top:64
+
+      miscope measure hub:Salesforce/wikitext --config wikitext-2-raw-v1 --split validation --unit character
+
+      miscope measure counts.arrow
+
       miscope measure --process ising-chain:coupling=0.8 --plot curve.png
     """
     choice(scale, _SCALES, "scale")
@@ -193,21 +169,21 @@ def measure(
     named = files or []
     check_output(output, named, _CURVES)
     check_output(plot, named, _FIGURES)
-    of_files = text_options(unit, documents, separator, encoding, fold_case)
-    of_files |= table_options(column, document_column, time_column, as_, gaps)
-    of_files |= record_options(codons, reverse_complement)
     sizes = {"n_documents": n_documents, "length": length}
     of_process = {name: value for name, value in sizes.items() if value is not None}
-    check_source(named, process, of_files, of_process)
+    check_source(named, process, reading, of_process)
     if quantiles is not None and estimator == "gaussian":
         raise InputError("--estimator gaussian takes numbers as they are: leave --quantiles out")
-    if process is None:
-        data = read_files(named, of_files, quantiles, quiet)
-    else:
+    data: Any
+    if process is not None:
         source = make_process(process)
         if estimator != "gaussian":
             source, quantiles = in_symbols(source, quantiles), None
         data = draw(source, n_documents, length, seed, quiet)
+    elif are_counts(named):
+        data = _counts(named, reading, quantiles, top)
+    else:
+        data = read_files(named, reading, quantiles, quiet)
     if fit:
         check_fittable(data, lags)
     with progress_bar("counting", "pairs", quiet) as progress:
@@ -228,6 +204,7 @@ def measure(
             n_quantiles=quantiles,
             long_memory=long_memory,
             threads=threads,
+            max_memory=max_memory,
             progress=progress,
         )
     if bits:
@@ -237,6 +214,17 @@ def measure(
     _deliver(curve, exact_of(curve, quiet), found, output, plot, scale, json, quiet)
     if pairs is not None and not json:
         say(f"\n{pairs}")
+
+
+def _counts(files: list[str], reading: Reading, quantiles: int | None, top: int | None) -> PairCounts:
+    """Counts that were kept, added if there are several files of them."""
+    refused = [spelt(name) for name in reading]
+    refused += [name for name, value in (("--quantiles", quantiles), ("--top", top)) if value is not None]
+    if refused:
+        raise InputError(
+            f"{', '.join(refused)} cannot be used with counts: {files[0]} holds how often pairs occur, not the data"
+        )
+    return load_counts(files)
 
 
 def _pairs(data: Sequences | Series, lag: int, top: int, quantiles: int | None, blocks: int) -> Contributions:
@@ -271,7 +259,7 @@ def _deliver(
     if quiet:
         return
     for warning in curve.warnings:
-        note(f"warning: {warning}")
+        note(f"warning: {advice(warning)}")
     for path in (output, plot):
         if path is not None:
             note(f"wrote {path}")

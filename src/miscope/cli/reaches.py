@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from miscope.cli.common import aligned, finite, note, progress_bar
 from miscope.cli.curves import names_curve, read_any
+from miscope.cli.files import Reading, spelt
 from miscope.cli.models import in_alphabet, n_parameters, names_model, need_torch, open_model
 from miscope.cli.models import text_options as options_of_training
 from miscope.cli.sources import QUANTILES, make_process, read_files
@@ -37,7 +38,7 @@ class Asked:
     level: float
     lags: str | None
     quantiles: int | None
-    of_text: dict[str, Any]
+    of_files: Reading
     n_documents: int
     length: int | None
     seed: int
@@ -135,7 +136,7 @@ def _source(data: str, models: list[_Model], asked: Asked) -> Any:
     """The data: a curve, a process, `Sequences` or a `Series`, of symbols that all models know."""
     from miscope.processes.naming import PROCESSES, kebab
 
-    if names_curve(data):
+    if names_curve(data) and "column" not in asked.of_files:  # a table with columns to choose from is no curve
         _refuse_reading(data, asked)
         return _curve(data)
     live = [each.model for each in models if each.model is not None]
@@ -151,25 +152,25 @@ def _source(data: str, models: list[_Model], asked: Asked) -> Any:
 
 
 def _refuse_reading(data: str, asked: Asked, of_numbers: bool = False) -> None:
-    names = [*asked.of_text, *(["quantiles"] if asked.quantiles is not None and not of_numbers else [])]
+    names = [*asked.of_files, *(["quantiles"] if asked.quantiles is not None and not of_numbers else [])]
     if names:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+        options = ", ".join(map(spelt, names))
         raise InputError(f"{options} cannot be used with {data}, only with files that are measured")
 
 
 def _text_options(data: str, models: list[Any], asked: Asked) -> dict[str, Any]:
     """How to read text: as it is asked for, and for the rest as what the models were trained on."""
     if Path(data).suffix.lower() in _CODES:
-        return asked.of_text
+        return asked.of_files
     found: dict[str, Any] = {}
     for model in models:
         for name, value in options_of_training(model).items():
-            if found.setdefault(name, value) != value and name not in asked.of_text:
+            if found.setdefault(name, value) != value and name not in asked.of_files:
                 raise InputError(
                     f"the models were trained on text of different units ({found[name]} and {value}): compare them one "
                     "by one"
                 )
-    return found | asked.of_text
+    return found | asked.of_files
 
 
 def _in_symbols(source: Any, models: list[Any], n_quantiles: int | None) -> Any:

@@ -8,25 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from miscope.cli.alike import read_alike
 from miscope.cli.common import aligned, as_options, check_output, finite, guarded, note, progress_bar, say
 from miscope.cli.curves import FIGURES
+from miscope.cli.files import FILES_HELP, Reading, read_files, takes_files
 from miscope.cli.models import n_parameters, need_torch, placed
 from miscope.cli.parameters import listing, named_parameters, own_options, parameters_in
-from miscope.cli.sources import (
-    QUANTILES,
-    Encoding,
-    FoldCase,
-    Quantiles,
-    Separator,
-    TextDocuments,
-    Unit,
-    check_source,
-    cut_alike,
-    in_symbols,
-    make_process,
-    read_files,
-    text_options,
-)
+from miscope.cli.sources import QUANTILES, Quantiles, check_source, in_symbols, make_process
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
@@ -39,8 +27,10 @@ _MODELS = (".safetensors",)
 
 
 @guarded
+@takes_files
 def train(
     context: typer.Context,
+    reading: Reading,
     model: Annotated[
         str | None,
         typer.Argument(
@@ -54,7 +44,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="What to learn: text, .npy or an Arrow file, as for miscope measure.",
+            help=f"What to learn. {FILES_HELP}",
             show_default=False,
         ),
     ] = None,
@@ -97,11 +87,6 @@ def train(
     evaluate_every: Annotated[
         int | None, typer.Option(help="Steps between evaluations. Default: a twentieth of all.", show_default=False)
     ] = None,
-    unit: Unit = None,
-    documents: TextDocuments = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    fold_case: FoldCase = False,
     quantiles: Quantiles = None,
     seed: Annotated[int, typer.Option(help="For weights, batches and dropout.")] = 0,
     device: Annotated[
@@ -151,13 +136,12 @@ def train(
     named = [*files, *([str(valid)] if valid is not None else [])]
     place = _Place.of(output, checkpoint, named, resume=not no_resume)
     check_output(plot, named, FIGURES)
-    of_files = text_options(unit, documents, separator, encoding, fold_case)
-    check_source(files, process, of_files, {})
+    check_source(files, process, reading, {})
     is_main = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks and writes
     quiet = quiet or not is_main
     with as_options():
         need_torch("training")
-        data, held_out = _data(files, process, str(valid) if valid else None, of_files, quantiles, name, quiet)
+        data, held_out = _data(files, process, str(valid) if valid else None, reading, quantiles, name, quiet)
         made = placed(_model(name, parameters, data, seed), device)
         settings: dict[str, Any] = {"steps": steps, "batch": batch, "length": length, "learning_rate": learning_rate}
         settings |= {"weight_decay": weight_decay, "warmup": warmup, "clip": clip or None, "precision": precision}
@@ -216,7 +200,7 @@ def _data(
     files: list[str],
     process: str | None,
     valid: str | None,
-    of_files: dict[str, Any],
+    reading: Reading,
     quantiles: int | None,
     name: str,
     quiet: bool,
@@ -231,15 +215,14 @@ def _data(
         source = make_process(process)
         data: Any = source if real else in_symbols(source, quantiles)
     else:
-        data = read_files(files, of_files, quantiles, quiet)
+        data = read_files(files, reading, quantiles, quiet)
         if isinstance(data, Series) and not real:
             data = data.quantise(QUANTILES if quantiles is None else quantiles)
     if valid is None:
         return data, None
-    held_out = read_files([valid], of_files, None, quiet)
-    if isinstance(held_out, Series) and "quantised" in getattr(data, "provenance", {}):
-        held_out = cut_alike(held_out, data)
-    return data, held_out
+    if process is not None:
+        return data, read_files([valid], reading, None, quiet)
+    return data, read_alike([valid], reading, data, quiet)
 
 
 def _is_of_numbers(name: str) -> bool:

@@ -8,22 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from miscope.cli.alike import read_parts
 from miscope.cli.common import check_output, guarded, note, progress_bar, say
-from miscope.cli.sources import (
-    FILES_HELP,
-    As,
-    Column,
-    DocumentColumn,
-    Encoding,
-    FoldCase,
-    Separator,
-    TextDocuments,
-    TimeColumn,
-    Unit,
-    read_files,
-    table_options,
-    text_options,
-)
+from miscope.cli.files import FILES_HELP, Reading, takes_files
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +24,9 @@ _FIGURES = (".png", ".svg", ".pdf")
 
 
 @guarded
+@takes_files
 def uniformity(
+    reading: Reading,
     files: Annotated[
         list[str],
         typer.Argument(
@@ -47,20 +36,11 @@ def uniformity(
             show_default=False,
         ),
     ],
-    unit: Unit = None,
-    documents: TextDocuments = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    fold_case: FoldCase = False,
-    column: Column = None,
-    document_column: DocumentColumn = None,
-    time_column: TimeColumn = None,
-    as_: As = None,
     lags: Annotated[str | None, typer.Option(help="As for miscope measure.", show_default=False)] = None,
     segments: Annotated[int, typer.Option(help="Parts that one file alone is cut into.")] = 8,
     blocks: Annotated[int, typer.Option(help="Blocks of the jackknife.")] = 32,
     permutations: Annotated[int, typer.Option(help="How often documents change places between parts.")] = 999,
-    level: Annotated[float, typer.Option(help="Chance of calling parts not alike that are.")] = 0.05,
+    level: Annotated[float, typer.Option(help="Chance of calling parts not alike that are.")] = 0.025,
     seed: Annotated[int, typer.Option(help="For the permutations.")] = 0,
     show_drift: Annotated[
         bool, typer.Option("--drift", help="Of one file: the curve against the position in it instead.")
@@ -84,11 +64,7 @@ def uniformity(
     check_output(plot, files, _FIGURES)
     if show_drift and len(files) > 1:
         raise InputError("--drift looks along one corpus: name one file, or a glob in quotes")
-    options = text_options(unit, documents, separator, encoding, fold_case)
-    options |= table_options(column, document_column, time_column, as_, None)
-    from miscope.curve.measuring import as_sequences
-
-    parts = [as_sequences(read_files([name], options, None, quiet)) for name in files]
+    parts = read_parts(files, reading, quiet)
     with progress_bar("comparing", "steps", quiet) as progress:
         found = _found(parts, files, show_drift, lags, segments, blocks, permutations, level, seed, progress)
     _deliver(found, output, plot, json)

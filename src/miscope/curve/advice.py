@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 
+from miscope.counting.blocks import cut_blocks
 from miscope.curve.memory import effective_documents
 from miscope.curve.result import MICurve
 
@@ -12,6 +17,7 @@ __all__ = ["advise"]
 _FEW_PAIRS = 1000
 _CELLS_A_PAIR = 0.5  # possible cells a pair from which tables are empty
 _FEW_DOCUMENTS = 8
+_STRANDS_APART = 0.1  # from which bars are too small by more than 2 %
 
 
 def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> tuple[str, ...]:
@@ -19,10 +25,13 @@ def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> t
     if n_symbols_seen == 1:
         return ("the data hold only one distinct symbol: there is nothing to measure, and every value is 0",)
     effective = effective_documents(lengths)
+    source = curve.provenance.get("source", {})
     found = [
+        _classes(curve, source, n_symbols_seen),
         "" if n_symbols_seen is None else _floor(curve, n_symbols_seen),
         _serial(curve) or _sparse(curve, n_symbols_seen),
         _few_pairs(curve),
+        _strands(curve, source, lengths),
         _few_documents(curve, effective, lengths),
         _long_memory(curve),
         _unheld_blocks(curve),
@@ -32,6 +41,48 @@ def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> t
 
 def _span(lags: np.ndarray) -> str:
     return f"lag {lags[0]}" if len(lags) == 1 else f"{len(lags)} lags between {lags[0]} and {lags[-1]}"
+
+
+def _classes(curve: MICurve, source: Mapping[str, Any], n_symbols_seen: int | None) -> str:
+    """That classes of symbols were measured, and what this says of the symbols."""
+    if "merged_from" not in source or curve.quantity == "correlation":  # which merging may raise
+        return ""
+    if source["merged_from"] <= (n_symbols_seen or 0):
+        return ""  # given other names only
+    about = source.get("classes", {})
+    n = f"{about['classes']:,} " if "classes" in about else ""
+    how = f" ({about['how']})" if "how" in about else ""
+    what = f"the {source['merged_from']:,} symbols were merged into {n}classes{how}: what is measured of these"
+    if curve.estimator == "bracket":
+        return f"{what} is bracketed, and only the lower bound is one of the MI of the symbols themselves"
+    return f"{what} is a lower bound of the MI of the symbols themselves"
+
+
+def _strands(curve: MICurve, source: Mapping[str, Any], lengths: np.ndarray) -> str:
+    """Both strands of a genome, which are no two samples, in different blocks."""
+    if not source.get("reverse_complement") or not curve.n_blocks:
+        return ""
+    apart = _share_apart(lengths, curve.n_blocks)
+    if apart < _STRANDS_APART:
+        return ""
+    return (
+        f"the data are both strands, which carry the same information, and of {apart:.0%} of the symbols the other "
+        f"strand is in another block: bars are too small by a factor of {1 / np.sqrt(1 - apart / 2):.2f}, and too many "
+        "lags are significant; measure one strand"
+    )
+
+
+def _share_apart(lengths: np.ndarray, n_blocks: int) -> float:
+    """Share of symbols whose place on the other strand, the next document read backwards, is in another block."""
+    if len(lengths) % 2 or (lengths[::2] != lengths[1::2]).any():
+        return 1.0  # documents in another order
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    borders = cut_blocks(cast("Any", SimpleNamespace(offsets=offsets)), n_blocks).bounds
+    middles = offsets[1::2]
+    above = np.minimum(np.searchsorted(borders, middles), len(borders) - 1)
+    nearest = np.minimum(np.abs(borders[above] - middles), np.abs(middles - borders[np.maximum(above - 1, 0)]))
+    # A border that is so far from the middle parts what is farther from it, on both sides.
+    return float(np.maximum(lengths[::2] - nearest, 0).sum() / max(lengths[::2].sum(), 1))
 
 
 def _floor(curve: MICurve, n_symbols_seen: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +14,12 @@ from torch import Tensor, nn
 
 from miscope.errors import InputError
 from miscope.models.base import SequenceModel, device_of, label_of
+from miscope.models.pieces import Draw, Progress, batch_on, over_pieces
 from miscope.processes.checking import real_number, whole_number
 from miscope.sequences import Sequences, Series
 from miscope.sequences.codes import code_dtype
 
-__all__ = ["Moment", "Sampler", "describe", "pieces", "sample"]
-
-Progress = Callable[[int, int], object]
+__all__ = ["Moment", "Sampler", "describe", "sample"]
 
 _BATCH, _BATCH_WITH_HORIZON = 2048, 256
 _CHUNK = 64  # steps for which random numbers are drawn at once
@@ -120,6 +120,7 @@ def sample(
     discard: int = 0,
     slide: int | bool | None = None,
     batch: int | None = None,
+    cluster: Any = None,
     progress: Progress | None = None,
 ) -> Sequences | Series:
     """Draw independent documents from a model.
@@ -148,7 +149,11 @@ def sample(
         which the rest is read again. 1 keeps the context as full as can be and costs a whole reading each symbol; True
         stands for half the context. None: documents beyond the context are refused.
     batch
-        Documents drawn side by side. Default: 2048, or 256 for models with a horizon.
+        Documents drawn side by side. Default: 2048, or 256 for models with a horizon; on a cluster, a 64th of all
+        documents, if that is less.
+    cluster
+        A client of ``dask.distributed`` whose workers draw, each with one copy of the model. The same `batch` gives the
+        same symbols as without.
     progress
         Called with symbols drawn and symbols to draw.
 
@@ -173,26 +178,70 @@ def sample(
     discard = whole_number(discard, "discard", 0)
     length = checked_length(model, length, discard)
     offsets = np.arange(n_documents + 1, dtype=np.int64) * length
-    how: dict[str, Any] = {"discard": discard, "batch": batch_of(model, n_documents, batch)}
+    how: dict[str, Any] = {"discard": discard, "batch": batch_of(model, n_documents, batch, cluster)}
     if hasattr(model, "n_channels"):
         if temperature != 1.0 or top_k is not None or slide is not None:
             raise InputError(f"{label_of(model)} draws real numbers: temperature, top_k and slide are for symbols")
-        values = _real_documents(model, n_documents, length, seed, progress, **how)
+        values = np.empty((n_documents, length, model.n_channels))
+        draw: Draw[Any] = partial(_draw_numbers, length=length, discard=discard)
+        for first, n, drawn in over_pieces(
+            draw, model, n_documents, length + discard, how["batch"], seed, progress, cluster
+        ):
+            values[first : first + n] = drawn
+        values = values.reshape(-1, model.n_channels)
         about = describe(model, seed, how)
         return Series(values[:, 0] if values.shape[1] == 1 else values, offsets, about)
     sampler = Sampler(model, temperature, top_k, slide)
     sampler.check_length(length + discard)
     codes = np.empty((n_documents, length), code_dtype(model.alphabet_size))
-    for first, n, generator, report in pieces(n_documents, length + discard, how["batch"], seed, progress):
-        drawn = np.empty((length, n), codes.dtype)
-        for t, moment in enumerate(sampler.run(n, discard + length, generator)):
-            if t >= discard:
-                drawn[t - discard] = moment.symbols.cpu().numpy()
-            report(t)
-        codes[first : first + n] = drawn.T
-    how |= {"temperature": sampler.temperature, "top_k": sampler.top_k, "slide": sampler.slide}
+    law = {"temperature": sampler.temperature, "top_k": sampler.top_k, "slide": sampler.slide}
+    draw = partial(_draw_symbols, length=length, discard=discard, law=law)
+    for first, n, drawn in over_pieces(
+        draw, model, n_documents, length + discard, how["batch"], seed, progress, cluster
+    ):
+        codes[first : first + n] = drawn
+    how |= law
     alphabet = getattr(model, "alphabet", None)
     return Sequences(codes.reshape(-1), offsets, model.alphabet_size, alphabet, describe(model, seed, how))
+
+
+def _draw_symbols(
+    model: Any,
+    first: int,
+    n: int,
+    generator: np.random.Generator,
+    report: Callable[[int], None],
+    *,
+    length: int,
+    discard: int,
+    law: dict[str, Any],
+) -> npt.NDArray[Any]:
+    """Codes of a piece, shape (n, length)."""
+    drawn = np.empty((length, n), code_dtype(model.alphabet_size))
+    for t, moment in enumerate(Sampler(model, **law).run(n, discard + length, generator)):
+        if t >= discard:
+            drawn[t - discard] = moment.symbols.cpu().numpy()
+        report(t)
+    return drawn.T
+
+
+def _draw_numbers(
+    model: Any,
+    first: int,
+    n: int,
+    generator: np.random.Generator,
+    report: Callable[[int], None],
+    *,
+    length: int,
+    discard: int,
+) -> npt.NDArray[np.float64]:
+    """Real numbers of a piece, shape (n, length, n_channels)."""
+    values = np.empty((n, length, model.n_channels))
+    for t, (_, drawn, _) in enumerate(real_moments(model, n, length + discard, generator)):
+        if t >= discard:
+            values[:, t - discard] = drawn.cpu().numpy()
+        report(t)
+    return values
 
 
 def checked_length(model: Any, length: int | None, discard: int) -> int:
@@ -203,28 +252,12 @@ def checked_length(model: Any, length: int | None, discard: int) -> int:
     return 4096 if longest is None else max(int(longest) - discard, 1)
 
 
-def batch_of(model: Any, n_documents: int, batch: int | None) -> int:
+def batch_of(model: Any, n_documents: int, batch: int | None, cluster: Any = None) -> int:
     """Documents that are drawn side by side."""
     if batch is not None:
-        return whole_number(batch, "batch", 1)
+        batch = whole_number(batch, "batch", 1)
     usual = _BATCH if getattr(model, "horizon", None) is None else _BATCH_WITH_HORIZON
-    return min(usual, n_documents)
-
-
-def pieces(
-    n_documents: int, length: int, batch: int, seed: int, progress: Progress | None = None
-) -> Iterator[tuple[int, int, np.random.Generator, Callable[[int], None]]]:
-    """Documents in batches: the first of each, how many, their random numbers, and where to report each step."""
-    total = n_documents * length
-    for piece, first in enumerate(range(0, n_documents, batch)):
-        n = min(batch, n_documents - first)
-
-        def report(t: int, first: int = first, n: int = n) -> None:
-            if progress is not None and (t % _CHUNK == _CHUNK - 1 or t == length - 1):
-                progress(first * length + n * (t + 1), total)
-
-        # The piece first: numpy fills up with zeros at the end, so that a seed of more than 32 bits stays itself.
-        yield first, n, np.random.default_rng([piece, seed]), report
+    return batch_on(cluster, n_documents, batch, min(usual, n_documents))
 
 
 def describe(model: Any, seed: int, how: dict[str, Any]) -> dict[str, Any]:
@@ -264,18 +297,6 @@ def _drawn(log_probs: Tensor, uniforms: Tensor) -> Tensor:
     # The last of them is 1, but for rounding.
     places = torch.searchsorted(below[:, :-1].contiguous(), (uniforms * below[:, -1])[:, None], right=True)
     return places[:, 0]
-
-
-def _real_documents(
-    model: Any, n_documents: int, length: int, seed: int, progress: Progress | None, *, discard: int, batch: int
-) -> npt.NDArray[np.float64]:
-    values = np.empty((n_documents, length, model.n_channels))
-    for first, n, generator, report in pieces(n_documents, length + discard, batch, seed, progress):
-        for t, (_, drawn, _) in enumerate(real_moments(model, n, length + discard, generator)):
-            if t >= discard:
-                values[first : first + n, t - discard] = drawn.cpu().numpy()
-            report(t)
-    return values.reshape(-1, model.n_channels)
 
 
 def real_moments(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,14 +17,13 @@ from miscope.curve import MICurve, measure
 from miscope.errors import InputError, choice
 from miscope.estimation.jackknife import jackknife, one_sided_p
 from miscope.models.base import label_of
+from miscope.models.pieces import Progress, over_pieces
 from miscope.models.sampling import (
     Moment,
-    Progress,
     Sampler,
     batch_of,
     checked_length,
     describe,
-    pieces,
     real_moments,
     sample,
 )
@@ -58,6 +59,7 @@ def probe(
     slide: int | bool | None = None,
     blocks: int = 32,
     batch: int | None = None,
+    cluster: Any = None,
     label: str | None = None,
     progress: Progress | None = None,
 ) -> MICurve:
@@ -83,7 +85,7 @@ def probe(
         As for `sample`; the laws that are counted are those that were drawn from.
     blocks
         Groups of documents that are left out in turn: bars.
-    batch, progress
+    batch, cluster, progress
         As for `sample`.
     label
         Name of the curve. Default: that of the model.
@@ -119,7 +121,7 @@ def probe(
     asked = _Asked(model, n_documents, length, whole_number(seed, "seed", 0), discard, classes)
     chosen = asked.lags(lags)
     blocks = min(blocks, n_documents)
-    drawing = _Drawing(temperature, top_k, slide, batch, progress)
+    drawing = _Drawing(temperature, top_k, slide, batch, cluster, progress)
     if counts == "hard":
         return _hard(asked, chosen, blocks, label, drawing)
     tables = _real_tables if hasattr(model, "n_channels") else _symbol_tables
@@ -134,6 +136,7 @@ class _Drawing(NamedTuple):
     top_k: int | None
     slide: int | bool | None
     batch: int | None
+    cluster: Any
     progress: Progress | None
 
 
@@ -221,22 +224,54 @@ def _symbol_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawi
             f"{blocks} blocks of {len(lags)} tables of {size} x {size} symbols do not fit: ask for fewer lags or "
             "blocks, or merge symbols into fewer classes"
         )
-    batch = _batch(asked, drawing.batch, size - 1)
-    tables = ConditionalTables(lags, blocks, size)
-    for first, n, generator, report in pieces(asked.n_documents, asked.total, batch, asked.seed, drawing.progress):
-        symbols, laws = np.empty((asked.length, n), np.uint8), np.empty((asked.length, n, size - 1), np.float32)
-        for t, moment in enumerate(sampler.run(n, asked.total, generator)):
-            if t >= asked.discard:
-                _keep(moment, asked.classes, symbols[t - asked.discard], laws[t - asked.discard])
-            report(t)
-        tables.add(symbols, laws, np.clip(asked.bounds(blocks) - first, 0, n))
-    how = {"discard": asked.discard, "batch": batch, "temperature": sampler.temperature, "top_k": sampler.top_k}
-    source = describe(asked.model, asked.seed, how | {"slide": sampler.slide})
+    batch = _batch(asked, drawing, size - 1)
+    law = {"temperature": sampler.temperature, "top_k": sampler.top_k, "slide": sampler.slide}
+    draw = partial(
+        _tables_of_piece,
+        shape=(asked.length, asked.discard, size),
+        classes=asked.classes,
+        law=law,
+        lags=lags,
+        bounds=asked.bounds(blocks),
+    )
+    tables = np.zeros((blocks, len(lags), size, size))
+    for _, _, (touched, found) in over_pieces(
+        draw, asked.model, asked.n_documents, asked.total, batch, asked.seed, drawing.progress, drawing.cluster
+    ):
+        tables[touched] += found
+    source = describe(asked.model, asked.seed, {"discard": asked.discard, "batch": batch} | law)
     if asked.classes is not None:
         source["classes"] = list(asked.classes.names)
-    whole = tables.tables.sum(axis=0)
-    values = np.array([table_information(whole), *(table_information(whole - each) for each in tables.tables)])
+    whole = tables.sum(axis=0)
+    values = np.array([table_information(whole), *(table_information(whole - each) for each in tables)])
     return _Found(values, asked.block_pairs(lags, blocks), (size - 1.0) ** 2, source)
+
+
+def _tables_of_piece(
+    model: Any,
+    first: int,
+    n: int,
+    generator: np.random.Generator,
+    report: Callable[[int], None],
+    *,
+    shape: tuple[int, int, int],
+    classes: Any,
+    law: dict[str, Any],
+    lags: np.ndarray,
+    bounds: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which blocks a piece has documents of, and their tables; `shape` is length, symbols discarded, alphabet."""
+    length, discard, size = shape
+    symbols, laws = np.empty((length, n), np.uint8), np.empty((length, n, size - 1), np.float32)
+    for t, moment in enumerate(Sampler(model, **law).run(n, discard + length, generator)):
+        if t >= discard:
+            _keep(moment, classes, symbols[t - discard], laws[t - discard])
+        report(t)
+    bounds = np.clip(bounds - first, 0, n)
+    touched = np.flatnonzero(np.diff(bounds))
+    tables = ConditionalTables(lags, len(touched), size)
+    tables.add(symbols, laws, np.append(bounds[touched], n))
+    return touched, tables.tables
 
 
 def _keep(moment: Moment, classes: Any, symbols: np.ndarray, laws: np.ndarray) -> None:
@@ -251,26 +286,53 @@ def _keep(moment: Moment, classes: Any, symbols: np.ndarray, laws: np.ndarray) -
     laws[:] = law.cpu().numpy()
 
 
-def _batch(asked: _Asked, batch: int | None, numbers: int) -> int:
+def _batch(asked: _Asked, drawing: _Drawing, numbers: int) -> int:
     """Documents side by side: the usual number, or as many as have room for so many numbers a symbol."""
-    usual = batch_of(asked.model, asked.n_documents, batch)
-    return usual if batch is not None else max(min(usual, _MOST_BYTES // (4 * asked.length * max(numbers, 1))), 1)
+    usual = batch_of(asked.model, asked.n_documents, drawing.batch, drawing.cluster)
+    return (
+        usual if drawing.batch is not None else max(min(usual, _MOST_BYTES // (4 * asked.length * max(numbers, 1))), 1)
+    )
 
 
 def _real_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawing) -> _Found:
     if drawing.temperature != 1.0 or drawing.top_k is not None or drawing.slide is not None:
         raise InputError(f"{label_of(asked.model)} draws real numbers: temperature, top_k and slide are for symbols")
-    d, batch = asked.model.n_channels, _batch(asked, drawing.batch, 4 * asked.model.n_channels)
-    sums = CovarianceSums(lags, blocks, d, asked.model.noise.detach().cpu().numpy())
-    for first, n, generator, report in pieces(asked.n_documents, asked.total, batch, asked.seed, drawing.progress):
-        values, means = np.empty((2, asked.length, n, d))
-        for t, (mean, drawn, _) in enumerate(real_moments(asked.model, n, asked.total, generator)):
-            if t >= asked.discard:
-                means[t - asked.discard], values[t - asked.discard] = mean.cpu().numpy(), drawn.cpu().numpy()
-            report(t)
-        sums.add(values, means, np.clip(asked.bounds(blocks) - first, 0, n))
+    d, batch = asked.model.n_channels, _batch(asked, drawing, 4 * asked.model.n_channels)
+    noise = asked.model.noise.detach().cpu().numpy()
+    draw = partial(
+        _sums_of_piece, shape=(asked.length, asked.discard, d), lags=lags, noise=noise, bounds=asked.bounds(blocks)
+    )
+    sums = CovarianceSums(lags, blocks, d, noise)
+    for _, _, found in over_pieces(
+        draw, asked.model, asked.n_documents, asked.total, batch, asked.seed, drawing.progress, drawing.cluster
+    ):
+        sums += found
     source = describe(asked.model, asked.seed, {"discard": asked.discard, "batch": batch})
     return _Found(sums.information(), asked.block_pairs(lags, blocks), float(d**2), source)
+
+
+def _sums_of_piece(
+    model: Any,
+    first: int,
+    n: int,
+    generator: np.random.Generator,
+    report: Callable[[int], None],
+    *,
+    shape: tuple[int, int, int],
+    lags: np.ndarray,
+    noise: np.ndarray,
+    bounds: np.ndarray,
+) -> CovarianceSums:
+    """Sums over the documents of a piece; `shape` is length, numbers discarded, channels."""
+    length, discard, d = shape
+    values, means = np.empty((2, length, n, d))
+    for t, (mean, drawn, _) in enumerate(real_moments(model, n, length + discard, generator)):
+        if t >= discard:
+            means[t - discard], values[t - discard] = mean.cpu().numpy(), drawn.cpu().numpy()
+        report(t)
+    sums = CovarianceSums(lags, len(bounds) - 1, d, noise)
+    sums.add(values, means, np.clip(bounds - first, 0, n))
+    return sums
 
 
 def _curve(asked: _Asked, lags: np.ndarray, found: _Found, label: str | None) -> MICurve:

@@ -15,7 +15,8 @@ from miscope.counting.lags import Lags, parse_lags
 from miscope.errors import InputError
 from miscope.estimation.covariance import gaussian_information
 from miscope.models.base import label_of
-from miscope.models.sampling import Progress, Sampler, describe, pieces, real_moments
+from miscope.models.pieces import Progress, pieces
+from miscope.models.sampling import Sampler, describe, real_moments
 from miscope.probing.lyapunov import driven_exponent
 from miscope.probing.modes import Modes, ModeSet, Run, correlation_length, modes_of
 from miscope.probing.tables import table_information

@@ -90,6 +90,13 @@ class CovarianceSums:
                 self._sums[block, k] += left.sum(axis=0), right.sum(axis=0)
                 self._products[block, k] += left.T @ left, right.T @ right, left.T @ right
 
+    def __iadd__(self, other: CovarianceSums) -> CovarianceSums:
+        """The sums of both, block by block."""
+        self._counts += other._counts
+        self._sums += other._sums
+        self._products += other._products
+        return self
+
     def information(self) -> np.ndarray:
         """Mutual information in nats, shape (n_blocks + 1, n_lags): whole, and with each block left out."""
         parts = (self._counts, self._sums, self._products)

@@ -134,7 +134,10 @@ def _documents(data: Any) -> list[Any]:
         return _documents_of_list(data)
     array = np.asarray(data)
     if array.ndim == 0:
-        raise InputError(f"the data are one {type(data).__name__}, not a sequence; pass an array, a list or a str")
+        hint = "; draw from it first: sample(64, 4096, seed=0)" if hasattr(data, "sample") else ""
+        raise InputError(
+            f"the data are one {type(data).__name__}, not a sequence; pass an array, a list or a str{hint}"
+        )
     if array.ndim > 2:
         raise InputError(
             f"the data have {array.ndim} dimensions; pass one document a row (2-D), or a list of documents"

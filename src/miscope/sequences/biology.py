@@ -33,7 +33,7 @@ MOST_CODONS = 1 << 16
 def read_fasta(
     path: Paths,
     *,
-    alphabet: str = "ACGT",
+    alphabet: str | Sequence[str] = "ACGT",
     codons: bool = False,
     reverse_complement: bool = False,
     label: str | None = None,
@@ -62,17 +62,18 @@ def read_fasta(
         A file, a glob, an address, ``"-"`` for standard input, or a list of these, perhaps compressed by gzip (bgzip
         too), xz or zstd.
     alphabet
-        The symbols, in the order of their codes; capital and small letters are the same. ``"protein"`` stands for the
-        20 amino acids in alphabetical order, ``"dna"`` for ``"ACGT"``, ``"rna"`` for ``"ACGU"``. Any other letter (N
-        and the other codes for several bases, X, gaps ``-``, stops ``*``) ends a document and is no symbol: what
-        follows it is another document. White space and digits are left out.
+        The symbols, in the order of their codes, as one text or a list of letters; capital and small letters are the
+        same. ``"protein"`` stands for the 20 amino acids in alphabetical order, ``"dna"`` for ``"ACGT"``, ``"rna"`` for
+        ``"ACGU"``. Any other letter (N and the other codes for several bases, X, gaps ``-``, stops ``*``) ends a
+        document and is no symbol: what follows it is another document. White space and digits are left out.
     codons
         Make symbols of three letters each, one triplet behind the other from the start of each document; one or two
         letters that are left at its end are dropped. Behind an unknown letter the frame begins anew.
     reverse_complement
         Let each document be followed by the other strand, read backwards with complemented bases, as a document of its
-        own. Both strands carry the same information: nothing is learnt twice, and bars of measurements that take them
-        for independent are too small by up to a factor of the square root of 2.
+        own. Both strands carry the same information: nothing is learnt twice. Where blocks of a measurement hold a
+        document and its other strand, as they do where records are many and short, bars are right; where they are in
+        different blocks, bars are too small by up to the square root of 2, and a warning says by how much.
     label
         What to call the data in results; by default the name of the file.
     progress
@@ -128,8 +129,10 @@ def read_fasta(
     return Sequences(codes, offsets, len(symbols), symbols, provenance)
 
 
-def _letters(alphabet: str) -> str:
+def _letters(alphabet: str | Sequence[str]) -> str:
     """Return the letters of an alphabet, checked, as capitals."""
+    if isinstance(alphabet, tuple | list) and all(isinstance(letter, str) for letter in alphabet):
+        alphabet = "".join(alphabet)
     if not isinstance(alphabet, str):
         raise InputError(f"an alphabet is a str of letters, such as 'ACGT', or 'protein', not {alphabet!r}")
     letters = ALPHABETS.get(alphabet, alphabet.upper())

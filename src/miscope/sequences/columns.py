@@ -11,7 +11,7 @@ from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import narrow, whole_numbers
 from miscope.sequences.codes import Array, offsets_of
 
-__all__ = ["bytes_of_strings", "codes_of_lists", "is_lists", "is_text"]
+__all__ = ["codes_of_lists", "is_lists", "is_text"]
 
 
 def is_lists(kind: Any) -> bool:
@@ -52,22 +52,6 @@ def codes_of_lists(chunks: Iterator[Any], mapped: bool) -> tuple[Array, Array]:
     return _joined(parts, narrow(np.array([largest]), None).dtype), offsets_of(np.concatenate(lengths))
 
 
-def bytes_of_strings(chunks: Iterator[Any]) -> tuple[Array, Array, int]:
-    """Put the bytes of a column of strings together; those of one piece alone stay where they are.
-
-    Returns them, the number of bytes of each row, and how many rows are missing, which have none.
-    """
-    parts: list[Array] = []
-    lengths: list[Array] = []
-    missing = 0
-    for chunk in chunks:
-        values, offsets = _layout_of_strings(chunk)
-        missing += chunk.null_count
-        parts.append(values)
-        lengths.append(np.diff(offsets))
-    return parts[0] if len(parts) == 1 else _joined(parts, np.dtype(np.uint8)), np.concatenate(lengths), missing
-
-
 def _joined(parts: list[Array], dtype: np.dtype[Any]) -> Array:
     codes, end = np.empty(sum(map(len, parts)), dtype), 0
     for part in parts:
@@ -100,18 +84,3 @@ def _layout(rows: Any) -> tuple[Array, Array]:
         raise FormatError("it has missing values (nulls); leave them out first")
     moved = offsets - offsets[0] if offsets[0] else offsets
     return values.to_numpy(), moved.astype(np.int64, copy=False)
-
-
-def _layout_of_strings(rows: Any) -> tuple[Array, Array]:
-    """Look at the buffers of a string array as bytes and offsets."""
-    import pyarrow as pa
-
-    if not (pa.types.is_string(rows.type) or pa.types.is_large_string(rows.type)):
-        rows = rows.cast(pa.large_string())  # views into several buffers
-    if rows.null_count:
-        rows = rows.fill_null("")
-    _, bounds, data = rows.buffers()
-    raw = np.frombuffer(bounds, np.int64 if pa.types.is_large_string(rows.type) else np.int32)
-    offsets = raw[rows.offset : rows.offset + len(rows) + 1]
-    values = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    return values[offsets[0] : offsets[-1]], offsets

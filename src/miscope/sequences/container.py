@@ -255,6 +255,42 @@ class Sequences:
         provenance = {**self.provenance, "merged_from": self.alphabet_size}
         return Sequences(codes, self.offsets, size, alphabet, provenance)
 
+    def merge(self, how: str, other: str | None = None) -> Sequences:
+        """Merge symbols into classes that have a name.
+
+        Mutual information between classes is at most that between symbols: what is then measured is a lower bound.
+
+        Examples
+        --------
+        >>> text = Sequences.from_arrays("so it is")
+        >>> text.merge("top:3").decode(0)
+        ['other', 'other', ' ', 'i', 'other', ' ', 'i', 'other']
+        >>> text.merge("unicode").alphabet
+        ('Ll', 'Zs')
+
+        Parameters
+        ----------
+        how
+            ``"top:1000"``, ``"unicode"``, ``"prefix:2"``, ``"suffix:3"``, ``"first"``, ``"last"``, ``"kind"`` or
+            ``"map:FILE"``, as `miscope.sequences.merging.Merging` has them. For classes of your own see `map_symbols`.
+        other
+            With ``map:FILE`` the class of all symbols that the file does not name; with ``top`` what the class of all
+            others is called.
+
+        Returns
+        -------
+        Sequences
+            Its provenance says ``"classes"``: how, how many, and of how many symbols.
+
+        Raises
+        ------
+        InputError
+            `how` is misspelt or does not go with these symbols, or a symbol has no class.
+        """
+        from miscope.sequences.merging import Merging
+
+        return Merging.parse(how, other).apply(self)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an Arrow IPC file: one large-list column ``codes``, one row a document; the rest in its metadata.
 

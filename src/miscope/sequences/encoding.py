@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from miscope.sequences.codes import Array, code_dtype, histogram, pieces, recode
+from miscope.sequences.codes import Array, code_dtype, pieces
+from miscope.sequences.stores import CodeStore
+from miscope.sequences.words import WordEncoder
 
-__all__ = ["BYTES", "END", "UNITS", "CharacterEncoder", "Encoded", "encode_documents", "encoder_of"]
+__all__ = ["BYTES", "END", "UNITS", "CharacterEncoder", "DocumentWriter", "Encoded", "encode_documents", "encoder_of"]
 
 END = "\ud800"
 """Stands in a text where one document ends and the next begins: a lone surrogate, which no UTF text can contain."""
@@ -21,7 +20,9 @@ BYTES = tuple(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in ra
 """The symbols of unit 'byte': printable ASCII as it is, everything else as an escape."""
 
 N_POINTS = 0x110000
-SPACE, WORD, JOINER, ALONE = range(4)
+STAND_INS = "\ufdd0\ufdd1\ufdd2"
+"""Characters that no text should have."""
+UNKNOWN = np.uint32(0xFFFFFFFF)
 
 
 class Encoded(NamedTuple):
@@ -36,8 +37,12 @@ class Encoded(NamedTuple):
 class Encoder(Protocol):
     """Numbers symbols in the order in which it meets them; in the end says in which order they shall be."""
 
-    def encode(self, text: str) -> Array:
-        """Return the provisional codes of a text."""
+    def encode(self, points: Array, end: int | None, last: bool) -> tuple[Array, Array]:
+        """Return the provisional codes of a piece of a text, and how many of them stand before each point `end`.
+
+        `points` are the code points, uint32; the `last` piece of each text is told, so that none need be empty handed
+        where a symbol may go on in the next one.
+        """
         ...
 
     @property
@@ -45,13 +50,8 @@ class Encoder(Protocol):
         """The symbols met so far, in the order of their provisional codes."""
         ...
 
-    @property
-    def end(self) -> int | None:
-        """The provisional code of `END`, if it was met."""
-        ...
-
-    def order(self, counts: Array) -> list[int]:
-        """Return the provisional codes in the order of the alphabet, given how often each was seen."""
+    def order(self, symbols: list[str]) -> Array:
+        """Return the provisional codes in the order of the alphabet."""
         ...
 
 
@@ -62,21 +62,12 @@ def encode_documents(texts: Iterable[str], encoder: Encoder, marked: bool = True
     >>> encoded.codes.tolist(), encoded.lengths.tolist(), encoded.alphabet, encoded.n_empty
     ([0, 1, 2, 0], [2, 1, 1], ('a', 'b', 'c'), 1)
     """
-    parts, lengths, n_empty = [], [], 0
+    writer = DocumentWriter(encoder, END if marked else None)
     for text in texts:
-        part, of_documents = _cut(encoder.encode(text), encoder.end if marked else None)
-        parts.append(part)
-        lengths.append(of_documents[of_documents > 0])
-        n_empty += int(np.count_nonzero(of_documents == 0))
-    codes = parts[0] if len(parts) == 1 else np.concatenate([_nothing(), *parts])
-    del parts
-    symbols = encoder.symbols
-    order = encoder.order(histogram(codes, len(symbols)))
-    table = np.zeros(len(symbols), code_dtype(len(order)))
-    table[order] = np.arange(len(order))
-    codes = recode(codes, table, out=codes if codes.dtype == table.dtype and codes.flags.writeable else None)
-    alphabet = tuple(symbols[code] for code in order)
-    return Encoded(codes, np.concatenate([np.zeros(0, np.int64), *lengths]), alphabet, n_empty)
+        for piece in pieces(len(text)):
+            writer.add(text[piece])
+        writer.close()
+    return writer.result()
 
 
 def encoder_of(unit: str) -> Encoder:
@@ -85,32 +76,111 @@ def encoder_of(unit: str) -> Encoder:
     return encoder
 
 
-def _cut(codes: Array, end: int | None) -> tuple[Array, Array]:
-    """Take the ends of documents out of the codes; what follows the last end counts only if there is something."""
-    if end is None:
-        return codes, np.array([len(codes)], np.int64)
-    is_end = codes == end
-    lengths = np.diff(np.append(np.flatnonzero(is_end), len(codes)), prepend=-1) - 1
-    return codes[~is_end], lengths[:-1] if len(lengths) > 1 and lengths[-1] == 0 else lengths
+class Lengths:
+    """The lengths of documents, told piece by piece where documents end."""
+
+    def __init__(self) -> None:
+        self._parts: list[Array] = []
+        self._open, self._any = 0, False
+        self.n_empty = 0
+
+    def add(self, n: int, ends: Array) -> None:
+        """Say that `n` symbols follow, and how many of these stand before each end of a document."""
+        if not len(ends):
+            self._open += n
+            return
+        lengths = np.diff(ends, prepend=0)
+        lengths[0] += self._open
+        self._keep(lengths)
+        self._open, self._any = n - int(ends[-1]), True
+
+    def close(self) -> None:
+        """Say that a text is over: what follows its last end of a document counts only if there is something."""
+        if self._open or not self._any:
+            self._keep(np.array([self._open], np.int64))
+        self._open, self._any = 0, False
+
+    def result(self) -> Array:
+        """Return the lengths of all documents that are not empty."""
+        return np.concatenate([np.zeros(0, np.int64), *self._parts], dtype=np.int64)
+
+    def _keep(self, lengths: Array) -> None:
+        full = lengths[lengths > 0]
+        self._parts.append(full.astype(np.uint32) if full.max(initial=0) <= int(UNKNOWN) else full)
+        self.n_empty += len(lengths) - len(full)
+
+
+class DocumentWriter:
+    r"""Encodes texts that come in pieces, with a character that ends documents (None: none does).
+
+    >>> writer = DocumentWriter(encoder_of("word"), end="\n")
+    >>> for piece in ["so it i", "s\nit is", " so\n"]:
+    ...     writer.add(piece)
+    >>> writer.close()
+    >>> encoded = writer.result()
+    >>> encoded.codes.tolist(), encoded.lengths.tolist(), encoded.alphabet
+    ([2, 1, 0, 1, 0, 2], [3, 3], ('is', 'it', 'so'))
+    """
+
+    def __init__(self, encoder: Encoder, end: str | None) -> None:
+        self._encoder, self._end = encoder, None if end is None else ord(end)
+        self._store, self._lengths = CodeStore(), Lengths()
+
+    def add(self, text: str) -> None:
+        """Encode the next piece of a text."""
+        self._add(_points(text), last=False)
+
+    def close(self) -> None:
+        """Say that a text is over, and the next piece begins another."""
+        self._add(np.zeros(0, np.uint32), last=True)
+        self._lengths.close()
+
+    def result(self) -> Encoded:
+        """Give the symbols their final codes."""
+        symbols = self._encoder.symbols
+        order = self._encoder.order(symbols)
+        table = np.zeros(len(symbols), code_dtype(len(order)))
+        table[order] = np.arange(len(order))
+        codes = self._store.finish(table)
+        alphabet = tuple(map(symbols.__getitem__, order.tolist()))
+        return Encoded(codes, self._lengths.result(), alphabet, self._lengths.n_empty)
+
+    def _add(self, points: Array, last: bool) -> None:
+        codes, ends = self._encoder.encode(points, self._end, last)
+        self._store.append(codes)
+        self._lengths.add(len(codes), ends)
 
 
 def _points(text: str) -> Array:
+    """Return the code points of a text; `END` takes Python long to write, so that something else stands in for it."""
+    if END in text:
+        for other in STAND_INS:
+            if other not in text:
+                points = _points(text.replace(END, other)).copy()
+                points[points == ord(other)] = ord(END)
+                return points
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _without(codes: Array, is_end: Array) -> tuple[Array, Array]:
+    """Take the ends of documents out of codes, and say how many codes stand before each."""
+    at = np.flatnonzero(is_end)
+    return (codes[~is_end], at - np.arange(len(at))) if len(at) else (codes, at)
 
 
 class ByteEncoder:
     """Bytes that were decoded as Latin-1: each character is the byte of its number."""
 
-    symbols: list[str] = [*BYTES, END]  # noqa: RUF012 - the same for all
-    end: int | None = 256
+    symbols: list[str] = list(BYTES)  # noqa: RUF012 - the same for all
 
-    def encode(self, text: str) -> Array:
-        """Return the bytes, with 256 for the end of a document."""
-        return np.minimum(np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16), len(BYTES))
+    def encode(self, points: Array, end: int | None, last: bool) -> tuple[Array, Array]:
+        """Return the bytes."""
+        codes, ends = _without(points, points == (UNKNOWN if end is None else end))
+        return codes.astype(np.uint8), ends
 
-    def order(self, counts: Array) -> list[int]:
+    def order(self, symbols: list[str]) -> Array:
         """Return all 256 bytes, seen or not."""
-        return list(range(256))
+        return np.arange(256)
 
 
 class CharacterEncoder:
@@ -118,126 +188,29 @@ class CharacterEncoder:
 
     def __init__(self) -> None:
         self.symbols: list[str] = []
-        self._codes = np.zeros(N_POINTS, np.uint32)
-        self._known = np.zeros(N_POINTS, bool)
+        self._codes = np.full(N_POINTS, UNKNOWN)
 
-    def encode(self, text: str) -> Array:
+    def encode(self, points: Array, end: int | None, last: bool) -> tuple[Array, Array]:
         """Return one code a character."""
-        parts = [self._encode(_points(text[piece])) for piece in pieces(len(text))]
-        return np.concatenate(parts, dtype=code_dtype(len(self.symbols)), casting="unsafe") if parts else _nothing()
+        points, ends = _without(points, points == end) if end is not None else (points, np.zeros(0, np.int64))
+        codes = np.take(self._codes, points, mode="clip")  # as self._codes[points], without a check of each
+        if len(codes) and codes.max() == UNKNOWN:
+            self._learn(np.unique(points[codes == UNKNOWN]))
+            codes = np.take(self._codes, points, mode="clip")
+        return codes.astype(code_dtype(len(self.symbols))), ends
 
-    def order(self, counts: Array) -> list[int]:
-        """Return the characters that were seen, in the order of Unicode."""
-        return sorted(np.flatnonzero(counts).tolist(), key=self.symbols.__getitem__)
+    def order(self, symbols: list[str]) -> Array:
+        """Return the characters in the order of Unicode."""
+        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), np.int64)
 
-    @property
-    def end(self) -> int | None:
-        """The code of `END`, if it was met."""
-        return int(self._codes[ord(END)]) if self._known[ord(END)] else None
-
-    def _encode(self, points: Array) -> Array:
-        new = np.unique(points[~self._known[points]])
-        self._codes[new] = np.arange(len(self.symbols), len(self.symbols) + len(new))
-        self._known[new] = True
-        self.symbols += map(chr, new.tolist())
-        return self._codes[points].astype(code_dtype(len(self.symbols)))
-
-
-class WordEncoder:
-    """Words, found by `find`, a function from text to a list of words that never joins what white space separates."""
-
-    def __init__(self, find: Callable[[str], list[str]]) -> None:
-        self._find = find
-        self._index: defaultdict[str, int] = defaultdict(itertools.count().__next__)
-
-    @property
-    def symbols(self) -> list[str]:
-        """The words met so far."""
-        return list(self._index)
-
-    @property
-    def end(self) -> int | None:
-        """The code of `END`, if it was met."""
-        return self._index.get(END)
-
-    def encode(self, text: str) -> Array:
-        """Return one code a word."""
-        parts = [_nothing()]
-        for piece in _pieces_at_space(text):
-            words = self._find(piece)
-            parts.append(np.fromiter(map(self._index.__getitem__, words), np.uint32, len(words)))
-        return np.concatenate(parts)
-
-    def order(self, counts: Array) -> list[int]:
-        """Return the words that were seen, by falling frequency, equally frequent ones in the order of Unicode."""
-        symbols = self.symbols
-        return sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], symbols[code]))
-
-
-class WordFinder:
-    r"""Finds words as ``re.findall(r"\w+(?:['’\-]\w+)*|[^\w\s]", text)`` does, several times faster.
-
-    >>> WordFinder()("Don't stop-- it's re-run 'twice'.")
-    ["Don't", 'stop', '-', '-', "it's", 're-run', "'", 'twice', "'", '.']
-    """
-
-    def __init__(self) -> None:
-        self._kinds = np.zeros(N_POINTS, np.uint8)
-        self._known = np.zeros(N_POINTS, bool)
-
-    def __call__(self, text: str) -> list[str]:
-        """Put a space on either side of each character that is a word of its own, then split at white space."""
-        points = _points(text)
-        kinds = self._kinds_of(points)
-        alone = np.flatnonzero((kinds == ALONE) | ((kinds == JOINER) & ~_inside(kinds == WORD)))
-        spaced = np.full(len(points) + 2 * len(alone), ord(" "), np.uint32)
-        kept = np.ones(len(spaced), bool)
-        before = alone + 2 * np.arange(len(alone))
-        kept[before] = kept[before + 2] = False
-        spaced[kept] = points
-        return spaced.tobytes().decode("utf-32-le", "surrogatepass").split()
-
-    def _kinds_of(self, points: Array) -> Array:
-        new = np.unique(points[~self._known[points]])
-        self._kinds[new] = [_kind(chr(point)) for point in new.tolist()]
-        self._known[new] = True
-        kinds: Array = self._kinds[points]
-        return kinds
-
-
-def _inside(word: Array) -> Array:
-    """Whether the characters on both sides belong to words."""
-    inside = np.zeros(len(word), bool)
-    inside[1:-1] = word[:-2] & word[2:]
-    return inside
-
-
-def _kind(character: str) -> int:
-    if character.isspace():
-        return SPACE
-    if character.isalnum() or character == "_":
-        return WORD
-    return JOINER if character in "'’-" else ALONE
-
-
-def _pieces_at_space(text: str, size: int = 1 << 18) -> Iterator[str]:
-    """Cut a text into pieces of about `size` characters, only behind white space."""
-    space = re.compile(r"\s")
-    start = 0
-    while start < len(text):
-        found = space.search(text, start + size)
-        stop = found.end() if found else len(text)
-        yield text[start:stop]
-        start = stop
-
-
-def _nothing() -> Array:
-    return np.zeros(0, np.uint8)
+    def _learn(self, points: Array) -> None:
+        self._codes[points] = np.arange(len(self.symbols), len(self.symbols) + len(points))
+        self.symbols += map(chr, points.tolist())
 
 
 UNITS: dict[str, Callable[[], Any]] = {
     "byte": ByteEncoder,
     "character": CharacterEncoder,
-    "word": lambda: WordEncoder(WordFinder()),
-    "token": lambda: WordEncoder(str.split),
+    "word": WordEncoder,
+    "token": lambda: WordEncoder(tokens=True),
 }

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError, choice, require
+from miscope.sequences.arrow_texts import encode_strings
 from miscope.sequences.codes import offsets_of
-from miscope.sequences.columns import bytes_of_strings, codes_of_lists, is_lists, is_text
+from miscope.sequences.columns import codes_of_lists, is_lists, is_text
 from miscope.sequences.container import Sequences
-from miscope.sequences.encoding import BYTES, END, UNITS, Encoded, encode_documents, encoder_of
+from miscope.sequences.encoding import UNITS
 from miscope.sequences.hub_loading import load
 from miscope.sequences.hugging_face import explained, quiet
 from miscope.sequences.sources import Progress
@@ -24,8 +25,6 @@ __all__ = ["read_hub"]
 
 ROWS = 1024
 """Rows that are looked at together."""
-CHARACTERS = 1 << 20
-"""Characters that are encoded together."""
 
 _PURPOSE = "a data set of Hugging Face's"
 
@@ -89,8 +88,9 @@ def read_hub(
     Returns
     -------
     Sequences
-        Of strings: codes in memory, as small as the alphabet allows (bytes of one piece are not copied); empty and
-        missing rows are dropped, and counted in ``provenance``.
+        Of strings: codes as small as the alphabet allows, more than 256 MiB of them in a temporary file as in
+        `read_text` (bytes of one piece are not copied); empty and missing rows are dropped, and counted in
+        ``provenance``.
 
         Of lists: **not copied** if they lie in one piece (one record batch in one file) of an unsigned type of 8 to 32
         bits, or of a signed one none of whose numbers is negative; the same bytes are then taken as unsigned.
@@ -149,16 +149,12 @@ class Rows(NamedTuple):
 def _read_text(
     rows: Rows, unit: str, tokenizer: Tokenizer | None, provenance: dict[str, Any], progress: Progress | None
 ) -> Sequences:
-    missing: list[int] = []
-    texts = _strings(rows, missing, progress)
     if tokenizer is not None:
+        missing: list[int] = []
+        texts = _strings(rows, missing, progress)
         made = sequences_of(encode_texts(texts, tokenizer, provenance["label"]), tokenizer, provenance)
         return _noted(made, {"missing_documents_dropped": len(missing)})
-    if unit == "byte":
-        codes, lengths, n_missing = bytes_of_strings(_watched(rows, progress))
-        encoded = Encoded(codes, lengths[lengths > 0], BYTES, int(np.count_nonzero(lengths == 0)) - n_missing)
-    else:
-        encoded, n_missing = encode_documents(_marked(texts, unit), encoder_of(unit)), len(missing)
+    encoded, n_missing = encode_strings(_watched(rows, progress), unit)
     if len(encoded.codes) == 0:
         raise InputError(f"there is not one {unit} in {provenance['label']}; its rows are empty")
     provenance |= {"unit": unit, "empty_documents_dropped": encoded.n_empty, "missing_documents_dropped": n_missing}
@@ -206,20 +202,6 @@ def _strings(rows: Rows, missing: list[int], progress: Progress | None) -> Itera
                 else:
                     yield text
                 number += 1
-
-
-def _marked(texts: Iterable[str], unit: str) -> Iterator[str]:
-    """Join documents for the encoder, `END` behind each of them, about a million characters at a time."""
-    end = END if unit == "character" else f" {END} "
-    joined, size = list[str](), 0
-    for text in texts:
-        joined.append(text.replace("\r\n", "\n").replace("\r", "\n"))
-        size += len(text)
-        if size > CHARACTERS:
-            yield end.join([*joined, ""])
-            joined, size = [], 0
-    if joined:
-        yield end.join([*joined, ""])
 
 
 def _rows_of(data: Any, name: str, split: str, column: str | None, limit: int | None, streaming: bool) -> Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,56 @@ from miscope.sequences.arrow import MAGIC
 from miscope.sequences.biology import read_fasta
 from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
+from miscope.sequences.hub import read_hub
+from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
 from miscope.sequences.sources import STDIN, Paths, Progress, expand, read_sources, shown
 from miscope.sequences.streams import Meter, has_suffix
 from miscope.sequences.table_files import FEATHER_1, PARQUET, open_table
 from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
+from miscope.sequences.tokens import read_tokens
 
-__all__ = ["read", "read_npy"]
+__all__ = ["HUB", "OptionError", "read", "read_npy"]
+
+HUB = "hub:"
+"""Begins the name of a data set on the hub of Hugging Face's, so that it cannot be taken for a file."""
 
 NPY_MAGIC = b"\x93NUMPY"
-TABLES = {".csv", ".tsv", ".tab", ".parquet", ".feather"}
+TABLES = {".csv", ".tsv", ".tab", ".parquet", ".feather", ".jsonl", ".ndjson"}
 FASTA = {".fa", ".fasta", ".fna", ".ffn", ".frn", ".faa"}
+SAVED = ("dataset_dict.json", "state.json")
+"""One of these is in a folder that `save_to_disk` of datasets wrote."""
 NAMES = {
     "npy": "a .npy file (read_npy)",
     "arrow": "an Arrow file (Sequences.open)",
     "table": "a table (read_table)",
     "fasta": "a FASTA file (read_fasta)",
     "text": "text (read_text)",
+    "tokens": "text that a tokenizer reads (read_tokens)",
+    "hub": "a data set of Hugging Face's (read_hub)",
 }
+
+
+class OptionError(InputError):
+    """Options of `read` do not belong to what is read.
+
+    Attributes
+    ----------
+    options
+        The options.
+    takers
+        What takes all of them; empty if nothing does.
+    kind
+        What was read.
+    takes
+        Which options that takes.
+    """
+
+    def __init__(self, options: list[str], takers: list[str], kind: str, takes: list[str]) -> None:
+        self.options, self.takers, self.kind, self.takes = options, takers, kind, takes
+        only = f", only with {' or '.join(takers)}" if takers else ""
+        super().__init__(f"{', '.join(options)} cannot be used with {kind}{only}; it takes: {', '.join(takes)}")
 
 
 def read(path: Paths, **options: Any) -> Sequences | Series:
@@ -47,10 +79,12 @@ def read(path: Paths, **options: Any) -> Sequences | Series:
     ``.npy``                                            `read_npy`
     ``.arrow``, with a column of lists of codes         `Sequences.open`
     ``.csv``, ``.tsv``, ``.tab``, ``.parquet``,         `read_table`; also ``.arrow`` without lists, or where an
-    ``.feather``                                        option is one that only tables have
+    ``.feather``, ``.jsonl``, ``.ndjson``               option is one that only tables have
     ``.fa``, ``.fasta``, ``.fna``, ``.ffn``, ``.frn``,  `read_fasta`; the last with the alphabet of proteins
     ``.faa``
-    all others                                          `read_text`
+    a folder that ``save_to_disk`` wrote                `read_hub`
+    ``hub:NAME``, such as ``hub:Salesforce/wikitext``   `read_hub`, of a data set on the hub, or of any folder
+    all others                                          `read_text`; `read_tokens` with a tokenizer
     ==================================================  ========================================================
 
     Arrays, Arrow, Parquet and Feather are known by their first bytes too. Text, tables of text and FASTA may be
@@ -80,27 +114,42 @@ def read(path: Paths, **options: Any) -> Sequences | Series:
     Raises
     ------
     InputError
-        The file cannot be read, or an option is not one of its reader's.
+        The file cannot be read, or an option (`OptionError`) is not one of its reader's.
     """
     if not isinstance(path, str | os.PathLike):
         path = list(path)
         path = path[0] if len(path) == 1 else path
-    reader, name = _reader(path, options)
-    known = list(inspect.signature(reader).parameters)[1:]
+    kind = _kind_of_all(path, options)
+    reader = READERS[kind]
+    known = _options_of(reader)
     if "progress" not in known:
         options.pop("progress", None)
     wrong = [option for option in options if option not in known]
     if wrong:
-        takes = ", ".join(option for option in known if option != "progress")
-        raise InputError(f"{', '.join(wrong)} cannot be used with {name}, which takes: {takes}")
-    made = reader(path, **options)
+        takers = [NAMES[each] for each, other in READERS.items() if set(wrong) <= set(_options_of(other))]
+        takes = [option for option in known if option != "progress"] + ["tokenizer"] * (kind == "text")
+        raise OptionError(wrong, takers, NAMES[kind], takes)
+    if kind == "hub":
+        path = os.fspath(path).removeprefix(HUB)  # type: ignore[arg-type]
+    if kind == "fasta" and has_suffix(expand(path)[0], {".faa"}):
+        options.setdefault("alphabet", "protein")
+    try:
+        made = reader(path, **options)
+    except InputError as error:
+        raise _with_hint(error, path) from error.__cause__
     if made.provenance.get("label"):
         return made
     named = {**made.provenance, "label": shown(Path(os.fspath(path)).name)}  # type: ignore[arg-type]
     return dataclasses.replace(made, provenance=named)
 
 
-def _reader(path: Paths, options: dict[str, Any]) -> tuple[Callable[..., Sequences | Series], str]:
+def _kind_of_all(path: Paths, options: dict[str, Any]) -> str:
+    """What the files are; data sets have no files."""
+    names = [path] if isinstance(path, str | os.PathLike) else list(path)
+    if any(_is_data_set(os.fspath(name)) for name in names):
+        if len(names) > 1:
+            raise InputError("data sets are read one by one; join them with Sequences.concatenate")
+        return "hub"
     files = expand(path)
     kinds = [_kind(file, options) for file in files]
     if len(set(kinds)) > 1:
@@ -108,25 +157,39 @@ def _reader(path: Paths, options: dict[str, Any]) -> tuple[Callable[..., Sequenc
         raise InputError(
             f"{files[0]!r} is {NAMES[kinds[0]]}, but {files[other]!r} is {NAMES[kinds[other]]}: read them one by one"
         )
-    kind = kinds[0]
-    if kind in ("npy", "arrow") and len(files) > 1:
+    if kinds[0] in ("npy", "arrow") and len(files) > 1:
         raise InputError(f"files like {files[0]!r} are read one by one; join them with Sequences.concatenate")
-    if kind == "fasta" and has_suffix(files[0], {".faa"}):
-        options.setdefault("alphabet", "protein")
-    readers: dict[str, Callable[..., Sequences | Series]] = {
-        "npy": read_npy,
-        "arrow": Sequences.open,
-        "table": read_table,
-        "fasta": read_fasta,
-        "text": read_text,
-    }
-    return readers[kind], NAMES[kind]
+    return kinds[0]
+
+
+def _is_data_set(name: str) -> bool:
+    if name.startswith(HUB):
+        return True
+    folder = Path(name).expanduser() if name.startswith("~") else Path(name)
+    try:
+        return not is_url(name) and any((folder / file).is_file() for file in SAVED)
+    except (OSError, ValueError):
+        return False
+
+
+def _with_hint(error: InputError, path: Paths) -> InputError:
+    """Say how data sets are named, where a name that is no file looks like one."""
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+    looks_like_one = re.fullmatch(r"[\w\-]+/[\w\-]+", name) and not Path(name).exists()
+    if not looks_like_one or "there is no such file" not in str(error):
+        return error
+    return type(error)(f"{error}; a data set on the Hugging Face hub is named {HUB}{name}")
+
+
+def _options_of(reader: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(reader).parameters)[1:]
 
 
 def _kind(file: str, options: dict[str, Any]) -> str:
     if file == STDIN:  # nothing can be seen of it before it is read, so that the options say
         only = {"table": _own_options(read_table), "fasta": _own_options(read_fasta)}
-        return next((kind for kind, names in only.items() if (names - {"alphabet"}) & set(options)), "text")
+        kinds = (kind for kind, names in only.items() if (names - {"alphabet", "tokenizer"}) & set(options))
+        return next(kinds, "tokens" if "tokenizer" in options else "text")
     start = _start(file)
     if start.startswith(NPY_MAGIC) or has_suffix(file, {".npy"}):
         return "npy"
@@ -134,7 +197,9 @@ def _kind(file: str, options: dict[str, Any]) -> str:
         return "table" if _is_table(file, options) else "arrow"
     if start.startswith((PARQUET, FEATHER_1)) or has_suffix(file, TABLES):
         return "table"
-    return "fasta" if has_suffix(file, FASTA) else "text"
+    if has_suffix(file, FASTA):
+        return "fasta"
+    return "tokens" if "tokenizer" in options else "text"
 
 
 def _is_table(file: str, options: dict[str, Any]) -> bool:
@@ -236,3 +301,14 @@ def _load(path: Path) -> np.ndarray[Any, Any]:
         raise FormatError(
             f"{str(path)!r} is a damaged .npy file, or one of objects ({error}); save it again"
         ) from error
+
+
+READERS: dict[str, Callable[..., Sequences | Series]] = {
+    "npy": read_npy,
+    "arrow": Sequences.open,
+    "table": read_table,
+    "fasta": read_fasta,
+    "text": read_text,
+    "tokens": read_tokens,
+    "hub": read_hub,
+}

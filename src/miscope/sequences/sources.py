@@ -19,7 +19,7 @@ from miscope.errors import InputError
 from miscope.sequences.codes import Array, pieces
 from miscope.sequences.remote import expand_url, is_url, public, read_url, refuse_cut, size_of_url
 
-__all__ = ["Paths", "Progress", "Source", "expand", "label_of", "read_sources"]
+__all__ = ["Paths", "Progress", "Source", "can_be_mapped", "expand", "label_of", "read_sources"]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Progress = Callable[[int, int], object]
@@ -88,6 +88,24 @@ def shown(name: str) -> str:
 def _name_of(file: str) -> str:
     """How a file is called in results: Unicode, and without the secrets that an address may have."""
     return "<stdin>" if file == STDIN else shown(public(file) if is_url(file) else file)
+
+
+def can_be_mapped(file: str) -> bool:
+    """Whether this is a file of this machine, not compressed; never raises.
+
+    >>> can_be_mapped(STDIN), can_be_mapped("s3://corpus/a.txt"), can_be_mapped("no_such.txt")
+    (False, False, False)
+    """
+    if file == STDIN or is_url(file):
+        return False
+    try:
+        path = Path(file)
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as opened:
+            return not opened.read(6).startswith(tuple(COMPRESSIONS))
+    except (OSError, ValueError):
+        return False  # reading it will say why
 
 
 def read_sources(files: list[str], progress: Progress | None = None) -> Iterator[Source]:

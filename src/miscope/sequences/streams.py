@@ -15,7 +15,10 @@ from miscope.errors import InputError
 from miscope.sequences.remote import is_url, open_url, public, size_of_url
 from miscope.sequences.sources import COMPRESSIONS, STDIN, Progress, shown
 
-__all__ = ["Meter", "Stream", "has_suffix", "name_of", "open_raw", "open_stream", "size_of"]
+__all__ = ["Meter", "Stream", "has_suffix", "name_of", "open_raw", "open_stream", "read_pieces", "size_of"]
+
+PIECE = 1 << 17
+"""Bytes that are read at a time."""
 
 
 class Meter:
@@ -53,7 +56,7 @@ class Stream(io.RawIOBase):
         """Read as much as there is, up to the size of `buffer`."""
         view = memoryview(buffer)
         data, self._start = self._start[: len(view)], self._start[len(view) :]
-        data = data or self._raw.read(len(view))
+        data += self._raw.read(len(view) - len(data))
         view[: len(data)] = data
         self._digest.update(data)
         self.size += len(data)
@@ -81,9 +84,18 @@ def size_of(file: str) -> int:
         return 0  # reading it will say why
 
 
+def read_pieces(
+    file: str, meter: Meter | None = None, records: list[dict[str, Any]] | None = None, folder: str = "*.csv"
+) -> Iterator[bytes]:
+    """Yield the bytes of a file piece by piece; for the rest as `open_stream`."""
+    with open_stream(file, meter, records, folder) as stream:
+        while piece := stream.read(PIECE):
+            yield piece
+
+
 @contextmanager
 def open_stream(
-    file: str, meter: Meter | None = None, records: list[dict[str, Any]] | None = None
+    file: str, meter: Meter | None = None, records: list[dict[str, Any]] | None = None, folder: str = "*.csv"
 ) -> Iterator[IO[bytes]]:
     """Open a file (or address, or standard input) to be read from the beginning, decompressed as its first bytes say.
 
@@ -95,6 +107,8 @@ def open_stream(
         Told of the bytes read, before decompression.
     records
         Where to put name, bytes and digest of the file, once it was read.
+    folder
+        What files in a folder may be called: an example for who names the folder.
 
     Raises
     ------
@@ -103,7 +117,7 @@ def open_stream(
     """
     name = name_of(file)
     with ExitStack() as stack:
-        raw = stack.enter_context(open_raw(file))
+        raw = stack.enter_context(open_raw(file, folder))
         with _explained(name, "file"):
             start = raw.read(6)
         stream = Stream(raw, start, meter)
@@ -116,7 +130,7 @@ def open_stream(
             records.append(stream.record(name))
 
 
-def open_raw(file: str) -> AbstractContextManager[IO[bytes]]:
+def open_raw(file: str, folder: str = "*.csv") -> AbstractContextManager[IO[bytes]]:
     """Open a file, address or standard input as it is; the message says why that cannot be."""
     if file == STDIN:
         if sys.stdin is None:
@@ -127,7 +141,7 @@ def open_raw(file: str) -> AbstractContextManager[IO[bytes]]:
     path = Path(file)
     try:
         if path.is_dir():
-            raise InputError(f"{file!r} is a folder; name the files inside it, for example {str(path / '*.csv')!r}")
+            raise InputError(f"{file!r} is a folder; name the files inside it, for example {str(path / folder)!r}")
         return path.open("rb")
     except FileNotFoundError as error:
         raise InputError(f"cannot read {file!r}: there is no such file") from error

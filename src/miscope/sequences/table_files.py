@@ -16,7 +16,7 @@ from miscope.sequences.remote import is_url
 from miscope.sequences.sources import STDIN
 from miscope.sequences.streams import Meter, has_suffix, name_of, open_raw, open_stream, size_of
 
-__all__ = ["FEATHER_1", "PARQUET", "NotOfTypeError", "TableFile", "open_table"]
+__all__ = ["FEATHER_1", "PARQUET", "Input", "NotOfTypeError", "TableFile", "TextFile", "open_table"]
 
 PARQUET, FEATHER_1 = b"PAR1", b"FEA1"
 BLOCK = 1 << 20
@@ -59,7 +59,8 @@ class TableFile(abc.ABC):
         Parameters
         ----------
         columns
-            Names, and for text files the types they are read as.
+            Names, and the types they are read as: those of text files; of others whole numbers as numbers with
+            fractions, and ``large_string`` for whole texts, which need no dictionary.
         text
             Whether the values are text, so that of all marks for what is missing only the empty field counts.
 
@@ -96,6 +97,10 @@ def open_table(
             raise FormatError(
                 f"{name_of(file)!r} is no {kind} file (it begins with {start!r}); fetch or write it again"
             )
+    from miscope.sequences.json_lines import JsonFile, is_json_lines
+
+    if is_json_lines(file):
+        return JsonFile(file, meter)
     return TextFile(file, separator, encoding, meter, wanted)
 
 
@@ -104,7 +109,7 @@ class TextFile(TableFile):
 
     def __init__(self, file: str, separator: str | None, encoding: str, meter: Meter, wanted: Collection[str]) -> None:
         self.name, self._file, self._encoding, self._meter = name_of(file), file, encoding, meter
-        self._input = _Input(file)
+        self._input = Input(file)
         with self._input.open() as stream:
             head = stream.read(HEAD)
         if not head.strip():
@@ -180,7 +185,11 @@ class ParquetFile(TableFile):
 
     def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
         """See `TableFile`."""
-        with self._opened([name for name in columns if _is_text(self.types[name])]) as parquet:
+        import pyarrow as pa
+
+        # Whole texts are asked for as large strings: of these hardly two are the same, so that no dictionary helps.
+        symbols = [name for name, asked in columns.items() if _is_text(self.types[name]) and asked != pa.large_string()]
+        with self._opened(symbols) as parquet:
             report = _share(self._meter, self.record["bytes"], parquet.metadata.num_rows)
             for batch in parquet.iter_batches(ROWS, columns=list(columns), use_threads=False):
                 yield batch
@@ -238,7 +247,7 @@ class ArrowFile(TableFile):
             raise FormatError(f"{self.name!r} is a damaged Arrow file ({error}); fetch or write it again") from error
 
 
-class _Input:
+class Input:
     """Opens a file as often as it is wanted, also standard input and pipes, which give their bytes only once."""
 
     def __init__(self, file: str) -> None:

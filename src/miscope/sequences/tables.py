@@ -10,8 +10,10 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
+from miscope.sequences.codes import code_dtype
 from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
+from miscope.sequences.json_lines import JsonFile
 from miscope.sequences.list_columns import read_lists
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.prices import Gaps, check_gaps, split_at_gaps
@@ -19,7 +21,9 @@ from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
+from miscope.sequences.string_columns import check_text_column, is_string_lists, read_string_lists, read_texts
 from miscope.sequences.table_files import NotOfTypeError, TableFile, TextFile, open_table
+from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["MISSING", "read_table"]
 
@@ -40,10 +44,13 @@ def read_table(
     encoding: str = "utf-8",
     alphabet: Sequence[Symbol] | None = None,
     missing: str = "break",
+    unit: str | None = None,
+    tokenizer: Any = None,
+    fold_case: bool = False,
     label: str | None = None,
     progress: Progress | None = None,
 ) -> Sequences | Series:
-    r"""Read a column of a table: CSV, TSV, Parquet, Arrow or Feather.
+    r"""Read a column of a table: CSV, TSV, Parquet, Arrow, Feather or JSON lines.
 
     Examples
     --------
@@ -54,6 +61,10 @@ def read_table(
     '+-+'
     >>> read_table(path, "Close", as_="numbers")
     Series(4 values in 1 document: prices.csv Close, numbers)
+    >>> path = path.with_name("verses.jsonl")
+    >>> _ = path.write_text('{"text": "so it is"}\n{"text": "is it so"}\n')
+    >>> read_table(path, "text", unit="word").decode(1)
+    ['is', 'it', 'so']
 
     Parameters
     ----------
@@ -63,7 +74,7 @@ def read_table(
         gzip, xz or zstd. A text whose first line has numbers only has no names: its columns are f0, f1, and so on.
     column
         Which column; may be left out if there is only one (besides those of `document` and `time`). Where it holds
-        lists of whole numbers, as tokenised data do, every row is a document, and the numbers are its codes.
+        lists, as tokenised data do, every row is a document: whole numbers are its codes, strings its symbols.
     document
         A column that says of which document each row is: a new one begins wherever its value changes. The rows of one
         document stand together.
@@ -88,6 +99,14 @@ def read_table(
         How text is written as bytes.
     alphabet
         The symbols in the order of their codes; by default those that occur, sorted.
+    unit
+        For a column of whole texts, each of them a document: ``"byte"``, ``"character"``, ``"word"`` or ``"token"``, as
+        in `read_text`. Empty and missing texts are dropped, and counted in the provenance.
+    tokenizer
+        Instead of a unit: what `tokenizer_from` takes. For a column of lists it gives the alphabet, and codes or tokens
+        that cannot be its own are refused.
+    fold_case
+        With a unit: make capital and small letters the same.
     missing
         Empty fields of text columns; in columns of numbers also nulls, NaN, NA, and the like: ``"break"`` begins a new
         document behind a missing value and counts them in the provenance, ``"refuse"`` says where the first one is.
@@ -112,6 +131,10 @@ def read_table(
     choice(missing, MISSING, "way with missing values")
     symbols = _checked_alphabet(alphabet, conversion)
     _check_options(gaps, time, separator)
+    as_texts = {"unit": unit, "tokenizer": tokenizer, "fold_case": fold_case or None}
+    as_texts = {name: value for name, value in as_texts.items() if value is not None}
+    _check_texts(as_texts, {"as_": as_, "document": document, "time": time, "gaps": gaps, "alphabet": alphabet})
+    made_by = None if tokenizer is None else tokenizer_from(tokenizer)
     files = expand(path)
     meter = Meter(files, progress)
     others = {"document": document, "time": time}
@@ -124,9 +147,12 @@ def read_table(
         "label": label if label is not None else f"{named} {column}" + (f", {as_}" if as_ is not None else ""),
         "column": column,
     }
-    if all(is_lists(table.types[column]) for table in tables):
-        _refuse_for_lists(column, document, time, conversion)
-        return _lists(tables, column, missing, symbols, said)
+    if any(all(holds(table.types[column]) for table in tables) for holds in (is_lists, is_string_lists)):
+        _refuse_for_lists(column, document, time, conversion, as_texts)
+        return _lists(tables, column, missing, symbols, made_by, said)
+    if as_texts:
+        check_text_column(tables, column)
+        return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
     rules = Rules(
         refuse_missing=missing == "refuse",
         positive=conversion is not None and conversion.change == "log",
@@ -179,19 +205,51 @@ def _made(
 
 
 def _lists(
-    tables: list[TableFile], column: str, missing: str, alphabet: tuple[Symbol, ...] | None, provenance: dict[str, Any]
+    tables: list[TableFile],
+    column: str,
+    missing: str,
+    alphabet: tuple[Symbol, ...] | None,
+    tokenizer: Tokenizer | None,
+    provenance: dict[str, Any],
 ) -> Sequences:
-    """Every row is a document of codes."""
-    size = None if alphabet is None else len(alphabet)
-    codes, offsets, said = read_lists(tables, column, missing == "refuse", size)
+    """Every row is a document, of codes or of strings."""
+    refuse_missing = missing == "refuse"
+    if tokenizer is not None:
+        provenance |= {"tokenizer": tokenizer.record}
+    if is_string_lists(tables[0].types[column]):
+        known = alphabet if tokenizer is None else tokenizer.alphabet
+        return read_string_lists(tables, column, refuse_missing, known, provenance)
+    codes, offsets, said = read_lists(tables, column, refuse_missing, None if alphabet is None else len(alphabet))
+    if tokenizer is not None:
+        tokenizer.check(int(codes.max()), f"the column {column!r}")
+        alphabet = tokenizer.alphabet
+    size = int(codes.max()) + 1 if alphabet is None else len(alphabet)
     provenance |= {**said, "sources": [table.record for table in tables]}
-    return Sequences(codes, offsets, size or int(codes.max()) + 1, alphabet, provenance)
+    return Sequences(codes.astype(code_dtype(size), copy=False), offsets, size, alphabet, provenance)
 
 
-def _refuse_for_lists(column: str, document: str | None, time: str | None, conversion: Conversion | None) -> None:
+def _refuse_for_lists(
+    column: str, document: str | None, time: str | None, conversion: Conversion | None, as_texts: dict[str, Any]
+) -> None:
     if document is not None or time is not None or (conversion is not None and conversion.needs_numbers):
         raise InputError(
-            f"column {column!r} holds lists of codes, every row a document of its own: leave document, time and as_ out"
+            f"column {column!r} holds lists, every row a document of its own: leave document, time and as_ out"
+        )
+    if set(as_texts) - {"tokenizer"}:
+        raise InputError(f"column {column!r} holds lists of symbols already: leave unit and fold_case out")
+
+
+def _check_texts(as_texts: dict[str, Any], others: dict[str, Any]) -> None:
+    """Refuse what does not go together with reading whole texts."""
+    if "tokenizer" in as_texts and len(as_texts) > 1:
+        raise InputError("a tokenizer makes symbols of its own: leave unit and fold_case out")
+    if set(as_texts) == {"fold_case"}:
+        raise InputError("fold_case is for columns of text that a unit reads: name it, unit='character' or 'word'")
+    given = [name for name, value in others.items() if value is not None]
+    if as_texts and given:
+        raise InputError(
+            f"{', '.join(given)} cannot be used with {next(iter(as_texts))}: with a unit or a tokenizer every row is a "
+            "text, and a document of its own"
         )
 
 
@@ -290,6 +348,8 @@ def _kinds(
         return ["string"]
     most = max(map(ORDER.index, found))
     kinds = ORDER[most:] if any(isinstance(table, TextFile) for table in tables) else [ORDER[most]]
+    if kinds == ["int"] and any(isinstance(table, JsonFile) for table in tables):
+        kinds = ["int", "float"]  # numbers with fractions may come later
     return kinds if conversion is None else ["whole" if kind == "float" else kind for kind in kinds]
 
 
@@ -307,7 +367,7 @@ def _kind(table: TableFile, column: str) -> str:
         return "string"
     raise InputError(
         f"column {column!r} of {table.name!r} holds {kind}, neither symbols nor numbers: it must hold strings, whole "
-        "numbers, numbers with fractions, or lists of codes"
+        "numbers, numbers with fractions, or lists of codes or strings"
     )
 
 
@@ -336,7 +396,7 @@ def _conversion_of(rows: Rows, column: str) -> Conversion:
     length = rows.mean_length()
     if length >= LONG:
         raise InputError(
-            f"column {column!r} holds texts of {length:,.0f} characters on average, not symbols: their characters or "
-            "words are read with read_text, or read_hub; as_='symbols' takes every text as one symbol"
+            f"column {column!r} holds texts of {length:,.0f} characters on average, not symbols: unit='character' or "
+            "unit='word', or a tokenizer, reads what they are made of; as_='symbols' takes every text as one symbol"
         )
     return Conversion.parse("symbols")

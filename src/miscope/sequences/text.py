@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from miscope.errors import InputError, choice
-from miscope.sequences.codes import offsets_of
+from miscope.sequences.byte_documents import cutter_of, encode_bytes
+from miscope.sequences.codes import offsets_of, pieces
 from miscope.sequences.container import Sequences
-from miscope.sequences.encoding import BYTES, END, UNITS, Encoded, encode_documents, encoder_of
-from miscope.sequences.sources import Paths, Progress, Source, expand, label_of, read_sources
+from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_separators, unix_lines
+from miscope.sequences.encoding import BYTES, END, UNITS, DocumentWriter, Encoded, encoder_of
+from miscope.sequences.sources import Paths, Progress, Source, can_be_mapped, expand, label_of, read_sources
+from miscope.sequences.streams import Meter, name_of, read_pieces
 
 __all__ = ["read_text"]
 
+Form: TypeAlias = Callable[[Iterable[str]], Iterator[str]]
+"""Takes the text of a file in pieces, and yields it in pieces."""
+
 DOCUMENTS = ["file", "line", "blank-line", "none"]
-LINE_END = r"(?>\r\n|\r|\n)"
+FOLDER = "*.txt"
+"""What the files in a folder may be called, in the error that asks for them."""
 
 
 def read_text(
@@ -76,22 +83,27 @@ def read_text(
     Returns
     -------
     Sequences
-        A plain file read as bytes in one document is memory-mapped, not copied.
+        A plain file read as bytes in one document is memory-mapped, not copied. Everything else is read in pieces, from
+        wherever it comes; more than 256 MiB of codes are kept in a temporary file without a name (in the folder that
+        the environment variable ``TMPDIR`` names), memory-mapped, which vanishes with them.
 
     Raises
     ------
     InputError
-        A file cannot be read or decoded, nothing is in it, or the options do not go together.
+        A file cannot be read or decoded, nothing is in it, the options do not go together, or there is no room for the
+        temporary file.
     """
     _check_options(unit, documents, separator, encoding, fold_case)
     files = expand(paths)
     records: list[dict[str, Any]] = []
-    sources = _noted(read_sources(files, progress), records)
-    if unit == "byte" and separator is None and documents in ("file", "none"):
-        encoded = _plain_bytes(sources, len(files))
+    if unit != "byte":
+        encoded = _read_texts(files, unit, documents, separator, encoding, fold_case, records, progress)
+    elif separator is None and documents in ("file", "none") and len(files) == 1 and can_be_mapped(files[0]):
+        encoded = _mapped_bytes(files, records, progress)
     else:
-        texts = (_marked(source, unit, documents, separator, encoding, fold_case) for source in sources)
-        encoded = encode_documents(texts, encoder_of(unit))
+        cutter = cutter_of(documents, None if separator is None else _as_bytes(separator, encoding))
+        meter = Meter(files, progress)
+        encoded = encode_bytes((read_pieces(file, meter, records, FOLDER) for file in files), cutter)
     label = label_of(files) if label is None else label
     if len(encoded.codes) == 0:
         raise InputError(f"there is not one {unit} in {label}; it is empty" + _except_for(unit, documents, separator))
@@ -108,12 +120,6 @@ def read_text(
         "sources": records,
     }
     return Sequences(encoded.codes, offsets_of(lengths), len(encoded.alphabet), encoded.alphabet, provenance)
-
-
-def _noted(sources: Iterable[Source], records: list[dict[str, Any]]) -> Iterator[Source]:
-    for source in sources:
-        records.append(source.record)
-        yield source
 
 
 def _check_options(unit: str, documents: str, separator: str | None, encoding: str, fold_case: bool) -> None:
@@ -133,61 +139,64 @@ def _check_options(unit: str, documents: str, separator: str | None, encoding: s
         raise InputError(f"unknown encoding {encoding!r}; usual ones are utf-8, utf-16, latin-1, cp1252") from error
 
 
-def _plain_bytes(sources: Iterable[Source], n_files: int) -> Encoded:
-    """Take the bytes as they are, one document a file; those of a single file stay where they are."""
-    parts = [source.data if n_files == 1 else source.data.copy() for source in sources]
-    lengths = np.array([len(part) for part in parts], np.int64)
-    codes = parts[0] if n_files == 1 else np.concatenate(parts)
-    return Encoded(codes, lengths[lengths > 0], BYTES, int(np.count_nonzero(lengths == 0)))
+def _mapped_bytes(files: list[str], records: list[dict[str, Any]], progress: Progress | None) -> Encoded:
+    """Take the bytes of a file as they are, where they are."""
+    (source,) = _noted(read_sources(files, progress), records)
+    lengths = np.array([len(source.data)], np.int64)
+    return Encoded(source.data, lengths[lengths > 0], BYTES, int(np.count_nonzero(lengths == 0)))
+
+
+def _noted(sources: Iterable[Source], records: list[dict[str, Any]]) -> Iterator[Source]:
+    for source in sources:
+        records.append(source.record)
+        yield source
+
+
+def _as_bytes(separator: str, encoding: str) -> bytes:
+    """Write the separator as the bytes are, without a byte order mark."""
+    return separator.encode(encoding).removeprefix("".encode(encoding))
+
+
+def _read_texts(
+    files: list[str],
+    unit: str,
+    documents: str,
+    separator: str | None,
+    encoding: str,
+    fold_case: bool,
+    records: list[dict[str, Any]],
+    progress: Progress | None,
+) -> Encoded:
+    meter = Meter(files, progress)
+    form, end = _form_of(documents, separator, fold_case)
+    writer = DocumentWriter(encoder_of(unit), end)
+    for file in files:
+        for text in form(decode_pieces(read_pieces(file, meter, records, FOLDER), encoding, name_of(file))):
+            writer.add(text)
+        writer.close()
+    return writer.result()
+
+
+def _form_of(documents: str, separator: str | None, fold_case: bool) -> tuple[Form, str]:
+    """Return what gives texts their form, and the character that ends documents then."""
+    fold: Form = functools.partial(map, str.casefold) if fold_case else iter
+    separator = separator and "".join(fold(unix_lines([separator])))
+    mark: Form = iter
+    end = "\n" if documents == "line" else END
+    if separator and len(separator) == 1:
+        end = separator
+    elif separator:
+        mark = functools.partial(mark_separators, separator=separator)
+    elif documents == "blank-line":
+        mark = mark_blank_lines
+    return lambda texts: mark(fold(unix_lines(texts))), end
 
 
 def _marked(source: Source, unit: str, documents: str, separator: str | None, encoding: str, fold_case: bool) -> str:
-    """Return the text of a source with `END` between its documents."""
-    text = _decode(source, "latin-1" if unit == "byte" else encoding)
-    if unit == "byte":
-        separator = separator and _as_latin(separator, encoding)
-    else:
-        text, separator = _line_ends(text.removeprefix("\ufeff")), separator and _line_ends(separator)
-    if fold_case:
-        text, separator = text.casefold(), separator and separator.casefold()
-    end = END if unit in ("byte", "character") else f" {END} "
-    if separator:
-        return text.replace(separator, end)
-    if documents == "line":
-        return _line_ends(text).replace("\n", end)
-    return _mark_blank_lines(text, end, ascii_only=unit == "byte") if documents == "blank-line" else text
-
-
-def _decode(source: Source, encoding: str) -> str:
-    try:
-        return str(source.data.data, encoding).replace(END, "\ufffd")
-    except UnicodeDecodeError as error:
-        line = bytes(error.object).count(b"\n", 0, error.start) + 1
-        what = f"byte {error.start} (line {line}) is 0x{error.object[error.start]:02x}: {error.reason}"
-        raise InputError(
-            f"{source.name!r} is not {encoding}: {what}; name its encoding (encoding='latin-1'), or read it as it is "
-            "with unit='byte'"
-        ) from error
-
-
-def _line_ends(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _as_latin(separator: str, encoding: str) -> str:
-    """Write the separator as the bytes are: one character a byte, without a byte order mark."""
-    return separator.encode(encoding).removeprefix("".encode(encoding)).decode("latin-1")
-
-
-def _mark_blank_lines(text: str, end: str, ascii_only: bool) -> str:
-    """Put `end` in place of blank lines and the line end before them; drop those at the start and at the end."""
-    white = r"[ \t\v\f]" if ascii_only else r"[^\S\r\n]"
-    opening = re.match(f"(?:{white}*{LINE_END})*", text)
-    text = text[opening.end() if opening else 0 :]
-    body = len(text.rstrip(" \t\v\f\r\n" if ascii_only else None))
-    closing = re.search(LINE_END, text[body:])
-    text = text[: body + closing.start()] if closing else text if body else ""
-    return re.sub(f"{LINE_END}(?:{white}*{LINE_END})+", end, text)
+    """Return the whole text of a source with `END` between its documents."""
+    parts = (source.data[piece].tobytes() for piece in pieces(len(source.data)))
+    form, end = _form_of(documents, separator, fold_case)
+    return "".join(form(decode_pieces(parts, encoding, source.name))).replace(end, END)
 
 
 def _except_for(unit: str, documents: str, separator: str | None) -> str:

@@ -1,0 +1,145 @@
+"""`miscope count`: pair counts as a file, to be measured, added up, or gone on with."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
+from miscope.cli.files import FILES_HELP, Reading, read_files, spelt, takes_files
+from miscope.errors import InputError
+
+if TYPE_CHECKING:
+    from miscope.counting import PairCounts
+
+__all__ = ["MaxMemory", "are_counts", "count", "load_counts"]
+
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        help="How much counting may use, such as 2GB; a corpus for which that is too little is read piece by piece. "
+        "Default: half of what is left.",
+        show_default=False,
+    ),
+]
+
+
+@guarded
+@takes_files
+def count(
+    reading: Reading,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help=f"{FILES_HELP} Or files of counts, which are then added.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file of counts: .arrow.", show_default=False)
+    ],
+    lags: Annotated[
+        str | None,
+        typer.Option(
+            help="1:10000 (log-spaced), 1:10000:50 (50 of them), all:512, or 1,2,5. Default: log-spaced to a "
+            "quarter of the longest document, 10000 at most.",
+            show_default=False,
+        ),
+    ] = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(help="Blocks of the jackknife that gives the bars; 0 for none. Default: 32.", show_default=False),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="How to count: auto, dense, bits, sparse or fourier; the result is the same.")
+    ] = "auto",
+    max_memory: MaxMemory = None,
+    quantiles: Annotated[
+        int | None,
+        typer.Option(help="Symbols that real numbers are cut into, equally frequent. Default: 4.", show_default=False),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Throw away what an earlier count left unfinished, and begin anew.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
+) -> None:
+    """Count pairs of symbols into a file. Stopped, or killed, the same command goes on where it was.
+
+    For example:
+
+      miscope count part-*.txt.gz --unit word -o counts.arrow
+
+      miscope measure counts.arrow --plot curve.png
+
+      miscope count monday.arrow tuesday.arrow -o both.arrow
+    """
+    check_output(output, files, (".arrow",))
+    if are_counts(files):
+        options = {"lags": lags, "blocks": blocks, "quantiles": quantiles} | reading
+        if given := [spelt(name) for name, value in options.items() if value is not None]:
+            raise InputError(f"{', '.join(given)} cannot be used with files of counts, which are added as they are")
+        found = load_counts(files)
+        found.save(output)
+    else:
+        found = _count(files, reading, output, lags, blocks, method, max_memory, quantiles, fresh, quiet)
+    say(f"{output}: {str(found).removeprefix('PairCounts(').removesuffix(')')}")
+
+
+def _count(
+    files: list[str],
+    reading: Reading,
+    output: Path,
+    lags: str | None,
+    blocks: int | None,
+    method: str,
+    max_memory: str | None,
+    quantiles: int | None,
+    fresh: bool,
+    quiet: bool,
+) -> PairCounts:
+    from miscope.counting.pair_files import count_to_file
+    from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
+
+    data = as_sequences(read_files(files, reading, quantiles, quiet), quantiles)
+    if Path(f"{output}.part").exists() and not fresh and not quiet:
+        note(f"note: going on with what lies unfinished in {output}.part")
+    with progress_bar("counting", "pairs", quiet) as progress:
+        return count_to_file(
+            data,
+            output,
+            lags,
+            DEFAULT_BLOCKS if blocks is None else blocks,
+            method,
+            progress=progress,
+            max_memory=max_memory,
+            fresh=fresh,
+        )
+
+
+def are_counts(files: list[str]) -> bool:
+    """Whether these are files of pair counts; refused where some are and some are not."""
+    if not any(file.endswith(".arrow") for file in files):
+        return False
+    from miscope.counting.pair_files import is_pair_counts
+
+    found = found_files(files)
+    kinds = [is_pair_counts(file) for file in found]
+    if any(kinds) and not all(kinds):
+        counts, other = found[kinds.index(True)], found[kinds.index(False)]
+        raise InputError(
+            f"{counts} holds pair counts, and {other} does not: count the latter first, then add the counts"
+        )
+    return all(kinds)
+
+
+def load_counts(files: list[str]) -> PairCounts:
+    """Pair counts from files, added if there are several."""
+    from miscope.counting import PairCounts
+
+    parts = [PairCounts.load(file) for file in found_files(files)]
+    return functools.reduce(operator.add, parts)

@@ -1,0 +1,108 @@
+"""Work on documents in pieces, each with random numbers of its own: here, or on workers of a cluster, alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from miscope.errors import MiscopeError
+
+__all__ = ["Draw", "Progress", "batch_on", "over_pieces", "pieces"]
+
+Progress = Callable[[int, int], object]
+
+_T = TypeVar("_T")
+Draw = Callable[[Any, int, int, np.random.Generator, Callable[[int], None]], _T]
+"""What is done with a piece: ``draw(model, first, n, generator, report)``; `report` is called with each step t."""
+
+_STEPS = 64  # between two reports
+_PIECES_ON_CLUSTER = 64
+_LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "CancelledError")
+
+
+def pieces(
+    n_documents: int, length: int, batch: int, seed: int, progress: Progress | None = None
+) -> Iterator[tuple[int, int, np.random.Generator, Callable[[int], None]]]:
+    """Documents in batches: the first of each, how many, their random numbers, and where to report each step."""
+    total = n_documents * length
+    for piece, first in enumerate(range(0, n_documents, batch)):
+        n = min(batch, n_documents - first)
+
+        def report(t: int, first: int = first, n: int = n) -> None:
+            if progress is not None and (t % _STEPS == _STEPS - 1 or t == length - 1):
+                progress(first * length + n * (t + 1), total)
+
+        yield first, n, _numbers(piece, seed), report
+
+
+def _numbers(piece: int, seed: int) -> np.random.Generator:
+    # The piece first: numpy fills up with zeros at the end, so that a seed of more than 32 bits stays itself.
+    return np.random.default_rng([piece, seed])
+
+
+def over_pieces(
+    draw: Draw[_T],
+    model: Any,
+    n_documents: int,
+    length: int,
+    batch: int,
+    seed: int,
+    progress: Progress | None = None,
+    cluster: Any = None,
+) -> Iterator[tuple[int, int, _T]]:
+    """Do something with every piece of `batch` documents; yields first document, number of them and result, in order.
+
+    On a cluster (a client of ``dask.distributed``), `draw` and the model travel to the workers, each of which keeps one
+    copy of the model. What is drawn depends on the seed and on `batch`, and neither on the number of workers nor on
+    which of them does what.
+
+    Raises
+    ------
+    MiscopeError
+        If workers were lost more often than a piece is tried again.
+    """
+    if cluster is None:
+        for first, n, generator, report in pieces(n_documents, length, batch, seed, progress):
+            yield first, n, draw(model, first, n, generator, report)
+        return
+    starts = range(0, n_documents, batch)
+    work = [(piece, first, min(batch, n_documents - first)) for piece, first in enumerate(starts)]
+    held = cluster.scatter(model, broadcast=True, hash=False)
+    futures = cluster.map(_on_worker, work, model=held, draw=draw, seed=seed, pure=False)
+    try:
+        for (_, first, n), future in zip(work, futures, strict=True):
+            yield first, n, _result(future)
+            if progress is not None:
+                progress((first + n) * length, n_documents * length)
+    finally:
+        cluster.cancel(futures)
+
+
+def _result(future: Any) -> Any:
+    try:
+        return future.result()
+    except Exception as error:
+        if type(error).__name__ not in _LOST:
+            raise
+        raise MiscopeError(
+            f"workers of the cluster were lost while they drew from the model ({type(error).__name__}): {error}; they "
+            "may lack memory for it: give a smaller batch, or start workers with more"
+        ) from error
+
+
+def _on_worker(item: tuple[int, int, int], model: Any, draw: Draw[_T], seed: int) -> _T:
+    piece, first, n = item
+    return draw(model, first, n, _numbers(piece, seed), _unheard)
+
+
+def _unheard(t: int) -> None:
+    """Steps on workers are not reported, only whole pieces."""
+
+
+def batch_on(cluster: Any, n_documents: int, batch: int | None, usual: int) -> int:
+    """Documents side by side: as asked for, or as usual; on a cluster at least so many pieces that all can help."""
+    if batch is not None:
+        return batch
+    return usual if cluster is None else max(1, min(usual, -(-n_documents // _PIECES_ON_CLUSTER)))

@@ -1,0 +1,59 @@
+"""What tokens of tokenizers look like: the marks that say where words begin, and the text behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["begins_word", "mark_of", "plain"]
+
+MARKS = ("Ġ", "▁", "##")
+"""A space before the token in byte-level tokenizers, in SentencePiece; and in WordPiece, that there is none."""
+
+
+def mark_of(symbols: Sequence[Any]) -> str | None:
+    """The mark that most of these tokens have that have one, or None.
+
+    >>> mark_of(["the", "##re", "##s"]), mark_of(["the", "re"])
+    ('##', None)
+    """
+    texts = [symbol for symbol in symbols if isinstance(symbol, str)]
+    often = {mark: sum(text.startswith(mark) and text != mark for text in texts) for mark in MARKS}
+    most = max(MARKS, key=lambda mark: often[mark])
+    return most if often[most] else None
+
+
+def begins_word(token: str, mark: str) -> bool:
+    """Whether a token begins a word, as its mark says.
+
+    >>> begins_word("Ġthe", "Ġ"), begins_word("the", "Ġ"), begins_word("the", "##")
+    (True, False, True)
+    """
+    return token.startswith(mark) != (mark == "##")
+
+
+def plain(token: str, mark: str | None) -> str:
+    """The text of a token without its mark; a space where nothing else is left.
+
+    Byte-level tokens are decoded; bytes that are part of a character only are U+FFFD.
+
+    >>> plain("▁the", "▁"), plain("Ġcaf\u00c3\u00a9", "Ġ"), plain("Ġ", "Ġ"), plain("Ġthe", None)
+    ('the', 'café', ' ', 'Ġthe')
+    """
+    if mark is None:
+        return token
+    rest = token.removeprefix(mark)
+    if mark == "Ġ":
+        values = [_BYTES.get(character) for character in rest]
+        rest = rest if None in values else bytes(values).decode("utf-8", "replace")  # type: ignore[arg-type]
+    return rest or " "
+
+
+def _byte_letters() -> dict[str, int]:
+    """The byte that each letter of byte-level tokenizers stands for: printable ones as they are, others above 255."""
+    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return {chr(byte): byte for byte in shown} | {chr(256 + k): byte for k, byte in enumerate(hidden)}
+
+
+_BYTES = _byte_letters()

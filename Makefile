@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP_INSTALL) --upgrade pip
-	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,models,hub]' --group test --group lint
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,models,hub,cluster,report]' --group test --group lint --group browser
 	@touch $@
 
 $(CORE)/.installed: pyproject.toml constraints.txt
@@ -59,6 +59,8 @@ bench: $(VENV)/.bench ## measure speed against other programs, side by side, int
 	$(BIN)/python benchmarks/models.py --write
 	$(BIN)/python benchmarks/uniformity.py --write
 	$(BIN)/python benchmarks/reading.py --write
+	$(BIN)/python benchmarks/fourier.py --write
+	$(BIN)/python benchmarks/streaming.py --write
 
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py

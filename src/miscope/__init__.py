@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from miscope.probing.spectrum import spectrum
     from miscope.probing.uniformity import uniformity
     from miscope.processes.planning import detectable_lag
+    from miscope.report import report
     from miscope.sequences import (
         Sequences,
         Series,
@@ -85,6 +86,7 @@ __all__ = [
     "read_table",
     "read_text",
     "read_tokens",
+    "report",
     "sample",
     "spectrum",
     "tokenize",
@@ -105,6 +107,7 @@ _ROOMS = {
     "models": ("sample", "train"),
     "probing": ("couplings", "drift", "probe", "reach", "spectrum", "uniformity"),
     "processes.planning": ("detectable_lag",),
+    "report": ("report",),
     "sequences": (
         "Sequences",
         "Series",

@@ -7,7 +7,20 @@ import pytest
 import miscope as package
 from miscope.cli.app import app
 
-COMMANDS = ["measure", "inspect", "count", "fit", "compare", "sample", "train", "probe", "uniformity", "plan", "demo"]
+COMMANDS = [
+    "measure",
+    "inspect",
+    "count",
+    "fit",
+    "compare",
+    "sample",
+    "train",
+    "probe",
+    "uniformity",
+    "report",
+    "plan",
+    "demo",
+]
 
 
 def test_version(miscope):

@@ -70,6 +70,7 @@ def test_public_surface():
         "read_table",
         "read_text",
         "read_tokens",
+        "report",
         "sample",
         "spectrum",
         "tokenize",

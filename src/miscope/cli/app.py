@@ -20,6 +20,7 @@ from miscope.cli.measure import measure
 from miscope.cli.parameters import CONTEXT
 from miscope.cli.plan import plan
 from miscope.cli.probe import probe
+from miscope.cli.report import report
 from miscope.cli.sample import sample
 from miscope.cli.study import study
 from miscope.cli.train import train
@@ -88,6 +89,7 @@ app.command(context_settings=CONTEXT)(sample)
 app.command(context_settings=CONTEXT)(train)
 app.command()(probe)
 app.command()(uniformity)
+app.command()(report)
 app.command()(plan)
 app.add_typer(study, name="study")
 app.command()(demo)

@@ -23,6 +23,9 @@ from miscope.sequences.codes import histogram
 
 __all__ = ["Estimating", "Known", "Run", "best", "n_pairs_at", "repeated", "timed"]
 
+clock = time.perf_counter
+"""What steps are timed by."""
+
 _MOST_EXACT = 1024  # see `asking`: lags up to which the null is computed at each
 _BETWEEN = 160  # of more, at how many about
 _LONG = 0.03  # seconds from which a step is timed once
@@ -128,10 +131,10 @@ class Estimating:
                 np.array([getattr(result, name) for result in results]).T for name in ("values", "block_pairs")
             )
             bars = jackknife(mi[0], mi[1:], pairs).stderr * np.sqrt(len(part.data.left) / self.n)
-            self.seen = part.lags[mi[0] - floor > 3 * bars]
+            self.seen = part.lags[: len(results)][mi[0] - floor > 3 * bars]
             bar = bars[0]
             seconds += each * n_anchors  # the order of chance
-            if abs(floor) >= 0.02 * bar:
+            if abs(floor) >= 0.005 * bar:  # that of other lags may be larger
                 left_out = (2 * documents + blocks * cells) / run.threads
                 seconds += n_anchors * (left_out if composed else (blocks + 1) * self._calls(lambda: chance(True)))
         return seconds
@@ -211,13 +214,13 @@ def _margin(whole: Counter) -> FingerprintArray:
 
 def timed(task: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds that a step takes, and what comes of it."""
-    start = time.perf_counter()
+    start = clock()
     found = task()
-    return float(time.perf_counter() - start), found
+    return clock() - start, found
 
 
 def best(task: Callable[[], object], times: int) -> float:
-    """Shortest of so many runs, or of one that is long enough."""
+    """Shortest of so many runs, or one that is long enough."""
     first = timed(task)[0]
     return first if first > _LONG else min([first, *(timed(task)[0] for _ in range(times - 1))])
 

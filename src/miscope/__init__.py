@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from miscope.counting.pair_files import count_to_file
     from miscope.curve import MICurve, measure
     from miscope.curve.contributions import contributions
+    from miscope.curve.planning import MeasurementPlan, plan
     from miscope.decay import Comparison, DecayFit, compare, fit
     from miscope.errors import FormatError, InputError, MiscopeError, MissingExtraError
     from miscope.estimation.entropy import entropy, mutual_information
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from miscope.sequences import (
         Sequences,
         Series,
+        Shards,
         builtin_corpus,
         read,
         read_fasta,
@@ -54,11 +56,13 @@ __all__ = [
     "FormatError",
     "InputError",
     "MICurve",
+    "MeasurementPlan",
     "MiscopeError",
     "MissingExtraError",
     "PairCounts",
     "Sequences",
     "Series",
+    "Shards",
     "__version__",
     "builtin_corpus",
     "compare",
@@ -74,6 +78,7 @@ __all__ = [
     "measure",
     "models",
     "mutual_information",
+    "plan",
     "plot",
     "probe",
     "probing",
@@ -100,6 +105,7 @@ _ROOMS = {
     "counting.pair_files": ("count_to_file",),
     "curve": ("MICurve", "measure"),
     "curve.contributions": ("contributions",),
+    "curve.planning": ("MeasurementPlan", "plan"),
     "decay": ("Comparison", "DecayFit", "compare", "fit"),
     "errors": ("FormatError", "InputError", "MiscopeError", "MissingExtraError"),
     "estimation.entropy": ("entropy", "mutual_information"),
@@ -111,6 +117,7 @@ _ROOMS = {
     "sequences": (
         "Sequences",
         "Series",
+        "Shards",
         "builtin_corpus",
         "read",
         "read_fasta",

@@ -50,6 +50,7 @@ _SAID_OTHERWISE = {
     "resume=False": "--no-resume",
     "valid=False": "--no-valid",
     ", lags=curve.lags": ", with --lags",
+    "skip_bad=True": "--skip-bad",
     "classes=miscope.models.by_frequency(...)": "--classes 64",
 }
 

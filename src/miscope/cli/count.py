@@ -11,21 +11,13 @@ import typer
 
 from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, read_files, spelt, takes_files
+from miscope.cli.sources import MaxMemory
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
     from miscope.counting import PairCounts
 
-__all__ = ["MaxMemory", "are_counts", "count", "load_counts"]
-
-MaxMemory = Annotated[
-    str | None,
-    typer.Option(
-        help="How much counting may use, such as 2GB; a corpus for which that is too little is read piece by piece. "
-        "Default: half of what is left.",
-        show_default=False,
-    ),
-]
+__all__ = ["are_counts", "count", "load_counts"]
 
 
 @guarded

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
-from miscope.cli.count import MaxMemory, are_counts, load_counts
-from miscope.cli.files import FILES_HELP, Reading, advice, read_files, spelt, takes_files
+from miscope.cli.count import are_counts, load_counts
+from miscope.cli.files import FILES_HELP, Reading, advice, as_spelt, read_files, spelt, takes_files
 from miscope.cli.fit import check_fittable, fit_measured
-from miscope.cli.sources import Exact, check_source, draw, exact_of, in_symbols, make_process
+from miscope.cli.sources import Cluster, Exact, MaxMemory, check_source, draw, exact_of, in_symbols, make_process
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from miscope.curve.contributions import Contributions
     from miscope.decay import DecayFit
     from miscope.sequences import Sequences, Series
+    from miscope.sequences.shards import Shards
 
 __all__ = ["measure"]
 
@@ -124,6 +125,10 @@ def measure(
     surrogates: Annotated[int, typer.Option(help="How many surrogates to draw for such nulls.")] = 4,
     threads: Annotated[int | None, typer.Option(help="Default: all cores.", show_default=False)] = None,
     max_memory: MaxMemory = None,
+    cluster: Cluster = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="With --cluster: leave out files that cannot be read, and say so.")
+    ] = False,
     label: Annotated[
         str | None, typer.Option(help="Name of the curve. Default: that of the data.", show_default=False)
     ] = None,
@@ -174,6 +179,8 @@ def measure(
     check_source(named, process, reading, of_process)
     if quantiles is not None and estimator == "gaussian":
         raise InputError("--estimator gaussian takes numbers as they are: leave --quantiles out")
+    if skip_bad and (cluster is None or process is not None):
+        raise InputError("--skip-bad is for files that the workers of a --cluster read: leave it out")
     data: Any
     if process is not None:
         source = make_process(process)
@@ -182,9 +189,11 @@ def measure(
         data = draw(source, n_documents, length, seed, quiet)
     elif are_counts(named):
         data = _counts(named, reading, quantiles, top)
+    elif cluster is not None:
+        data = _shards(named, reading, quantiles, top, skip_bad)
     else:
         data = read_files(named, reading, quantiles, quiet)
-    if fit:
+    if fit and (cluster is None or process is not None):
         check_fittable(data, lags)
     with progress_bar("counting", "pairs", quiet) as progress:
         from miscope.curve import measure as measure_curve
@@ -205,6 +214,7 @@ def measure(
             long_memory=long_memory,
             threads=threads,
             max_memory=max_memory,
+            cluster=cluster,
             progress=progress,
         )
     if bits:
@@ -214,6 +224,18 @@ def measure(
     _deliver(curve, exact_of(curve, quiet), found, output, plot, scale, json, quiet)
     if pairs is not None and not json:
         say(f"\n{pairs}")
+
+
+def _shards(files: list[str], reading: Reading, quantiles: int | None, top: int | None, skip_bad: bool) -> Shards:
+    """Files that workers are to read."""
+    from miscope.sequences.shards import Shards
+
+    given = {"--classes": reading.get("classes"), "--quantiles": quantiles, "--top": top}
+    refused = [name for name, value in given.items() if value is not None]
+    if refused:
+        raise InputError(f"{', '.join(refused)} cannot be used with --cluster, whose workers read the files one by one")
+    with as_spelt():
+        return Shards(files, skip_bad=skip_bad, **reading)
 
 
 def _counts(files: list[str], reading: Reading, quantiles: int | None, top: int | None) -> PairCounts:

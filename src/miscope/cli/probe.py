@@ -21,7 +21,7 @@ from miscope.cli.common import (
 from miscope.cli.curves import CURVES, FIGURES, SCALES
 from miscope.cli.fit import check_number_of_lags, fit_measured
 from miscope.cli.models import MODEL_HELP, need_torch, open_model, read_for
-from miscope.cli.sources import make_process
+from miscope.cli.sources import Cluster, client_of, make_process
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def probe(
     ] = None,
     blocks: Annotated[int, typer.Option(help="Groups of documents that are left out in turn: bars.")] = 32,
     batch: Annotated[int | None, typer.Option(help="Documents drawn side by side.", show_default=False)] = None,
+    cluster: Cluster = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute, such as cuda. Default: the CPU.", show_default=False)
     ] = None,
@@ -185,7 +186,8 @@ def probe(
         how: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "slide": slide, "batch": batch}
         merged = None if classes is None else _classes(opened, classes, classes_of, length, seed, how, quiet)
         how |= {"counts": counts, "classes": merged, "discard": discard, "blocks": blocks, "label": label}
-        curve = _probe(opened, lags, documents, length, seed, how, quiet)
+        with client_of(cluster) as client:
+            curve = _probe(opened, lags, documents, length, seed, how | {"cluster": client}, quiet)
         if bits:
             curve = curve.in_bits()
         found = _Found(

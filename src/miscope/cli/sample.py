@@ -10,7 +10,7 @@ import typer
 from miscope.cli.common import as_options, check_output, guarded, note, progress_bar, say
 from miscope.cli.models import MODEL_HELP, names_model, need_torch, open_model
 from miscope.cli.parameters import listing, named_parameters, own_options, parameters_in
-from miscope.cli.sources import DOCUMENTS, draw, in_symbols, make_process, own_length
+from miscope.cli.sources import DOCUMENTS, Cluster, client_of, draw, in_symbols, make_process, own_length
 from miscope.cli.writing import KINDS, as_lines, writer
 from miscope.errors import InputError, choice
 
@@ -82,6 +82,7 @@ def sample(
     batch: Annotated[
         int | None, typer.Option(help="Of a model: documents drawn side by side.", show_default=False)
     ] = None,
+    cluster: Cluster = None,
     device: Annotated[
         str | None,
         typer.Option(help="Of a model: where to compute, such as cuda. Default: the CPU.", show_default=False),
@@ -121,7 +122,8 @@ def sample(
         say(_listing())
         return
     wanted = _Output(output, json, quiet)
-    of_model = {"temperature": temperature, "top_k": top_k, "discard": discard, "slide": slide, "batch": batch}
+    of_model: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "discard": discard, "slide": slide}
+    of_model |= {"batch": batch, "cluster": cluster}
     given = {name: value for name, value in of_model.items() if value is not None}
     if source is not None and _is_model(source):
         if quantiles is not None:
@@ -163,7 +165,8 @@ def _of_model(
     with progress_bar("drawing", "symbols", wanted.quiet) as progress:
         from miscope.models import sample as draw_from
 
-        drawn = draw_from(model, documents, length, seed, progress=progress, **given)
+        with client_of(given.get("cluster")) as client:
+            drawn = draw_from(model, documents, length, seed, progress=progress, **given | {"cluster": client})
     write(drawn, path)
     source = drawn.provenance
     about = {"file": str(path), "label": source["label"], "model": source["model"], "n_documents": drawn.n_documents}

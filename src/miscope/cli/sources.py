@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -23,9 +24,12 @@ __all__ = [
     "FILES_HELP",
     "LENGTH",
     "QUANTILES",
+    "Cluster",
     "Exact",
+    "MaxMemory",
     "Quantiles",
     "check_source",
+    "client_of",
     "draw",
     "exact_of",
     "in_symbols",
@@ -39,8 +43,39 @@ Quantiles = Annotated[
     typer.Option(help="Symbols that real numbers are cut into, equally frequent. Default: 4.", show_default=False),
 ]
 
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        help="How much counting may use, such as 2GB; a corpus for which that is too little is read piece by piece. "
+        "Default: half of what is left.",
+        show_default=False,
+    ),
+]
+
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="Let the workers of a cluster do it: local:2 (so many processes of this machine), or the address of a Dask "
+        "scheduler, tcp://host:8786.",
+        show_default=False,
+    ),
+]
+
 DOCUMENTS, LENGTH, QUANTILES = 64, 4096, 4
 """How many documents are drawn from a process, of how many symbols, and of how many kinds if it gives numbers."""
+
+
+@contextmanager
+def client_of(cluster: str | None) -> Iterator[Any]:
+    """A client of the cluster that was named, or None if none was."""
+    if cluster is None:
+        yield None
+        return
+    from miscope.counting.cluster import connect
+
+    with connect(cluster) as client:
+        yield client
 
 
 def check_source(

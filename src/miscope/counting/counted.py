@@ -92,6 +92,8 @@ class Counted(ABC):
         Who counts, in a word.
     n_symbols_seen
         How many different symbols the corpus holds.
+    notes
+        What the reader of a result has to know of how it was counted.
     data
         What kernels count. Where the codes are elsewhere, its arrays of codes are empty.
     """
@@ -101,6 +103,7 @@ class Counted(ABC):
     blocks: Blocks
     method: str
     data: PairData
+    notes: tuple[str, ...] = ()
 
     @property
     @abstractmethod

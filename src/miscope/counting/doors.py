@@ -23,7 +23,16 @@ from miscope.sequences import Sequences
 if TYPE_CHECKING:
     from miscope.counting.dense import TableKernel
 
-__all__ = ["METHODS", "Counter", "Progress", "check_pair_numbers", "count_fingerprints", "count_pairs", "thread_count"]
+__all__ = [
+    "METHODS",
+    "Counter",
+    "Progress",
+    "check_fits",
+    "check_pair_numbers",
+    "count_fingerprints",
+    "count_pairs",
+    "thread_count",
+]
 
 METHODS = ("auto", "dense", "bits", "sparse", "fourier")
 
@@ -149,7 +158,7 @@ class Counter(Counted):
         if method == "auto" or (method == "fourier" and aligned):  # partners that do not move have no spectrum
             n_lags = min(len(lag_array), _FEW_LAGS) if aligned else len(lag_array)
             method = cheapest(len(left), sequences.n_documents, size, n_lags, cut.count)
-        _check_fits(method, data)
+        check_fits(method, data)
         for name, value in (
             ("sequences", sequences),
             ("lags", lag_array),
@@ -301,7 +310,8 @@ def _compact_codes(
     return (compacted, other), symbols, len(symbols)
 
 
-def _check_fits(method: str, data: PairData) -> None:
+def check_fits(method: str, data: PairData) -> None:
+    """Refuse tables that no memory holds, and alphabets that are too large for bits."""
     if method == "bits" and data.alphabet_size > _MOST_BITS_SYMBOLS:
         raise InputError(
             f'method "bits" is for at most {_MOST_BITS_SYMBOLS} symbols, not {data.alphabet_size}: use "auto"'

@@ -36,7 +36,9 @@ class SparseKernel:
         self.data = data
         self.groups = _group(data.left, data.offsets, data.alphabet_size)
         block_type = np.uint16 if len(data.bounds) <= 2**16 else np.uint32
-        self.block = (np.searchsorted(data.bounds, self.groups.position, side="right") - 1).astype(block_type)
+        block = np.searchsorted(data.bounds, self.groups.position, side="right")
+        block -= 1
+        self.block = block.astype(block_type)
         self.longest = int(np.diff(self.groups.starts).max())
 
     def fingerprints(self, lag: int) -> LagFingerprints:

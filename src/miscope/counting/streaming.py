@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from miscope.counting.dense import TableKernel, empty_tables
+from miscope.counting.fingerprint import FingerprintArray
 from miscope.counting.sparse import leave_out, pair_cells, pair_tally, pair_tally_whole, side_tally
 from miscope.counting.tally import SMALL, Cells, LagFingerprints, PairData, compact
 
@@ -130,6 +131,23 @@ class _Gathered(NamedTuple):
     partner: np.ndarray  # shape (n_lags, n_positions)
 
 
+class _Sum:
+    """Tallies of disjoint ranges, together."""
+
+    def __init__(self, n_blocks: int) -> None:
+        self._small = np.zeros((n_blocks + 1, SMALL), np.int64)
+        self._large: list[np.ndarray] = []
+
+    def add(self, tally: _Tally) -> None:
+        """Add the tally of one more range."""
+        self._small += tally[0]
+        self._large.append(tally[1])
+
+    def fingerprints(self) -> FingerprintArray:
+        """What all ranges give."""
+        return compact(self._small, np.concatenate(self._large or [np.zeros((len(self._small), 0), np.int64)], axis=1))
+
+
 class StreamedSparse:
     """The sparse kernel over ranges of left symbols, each gathered in one reading of the corpus.
 
@@ -161,19 +179,17 @@ class StreamedSparse:
     def count(self, lags: np.ndarray, pool: Executor, done: Done) -> None:
         """Read the corpus once for each range of symbols, and count these lags."""
         self._found = {}
-        gathered: list[list[tuple[_Tally, ...]]] = [[] for _ in lags]
+        sums = [tuple(_Sum(self.data.n_blocks) for _ in range(3)) for _ in lags]
         block_pairs = np.zeros((len(lags), len(self.data.bounds) - 1), np.int64)
         for first, last in self._ranges(len(lags)):
             held = self._gather(first, last, lags, pool)
-            tasks = [pool.submit(self._tallies, held, k, int(lag), block_pairs[k]) for k, lag in enumerate(lags)]
-            _finish(tasks)
-            for parts, task in zip(gathered, tasks, strict=True):
-                parts.append(task.result())
+            _finish([pool.submit(self._add, sums[k], held, k, int(lag), block_pairs[k]) for k, lag in enumerate(lags)])
             done(int(sum(np.count_nonzero(held.after > lag) for lag in lags)))
         for k, lag in enumerate(lags):
-            joint, left, *right = (_added(tallies) for tallies in zip(*gathered[k], strict=True))
-            sides = compact(*left), compact(*(right[0] if right else self._right_side(int(lag))))
-            self._found[int(lag)] = LagFingerprints(compact(*joint), *sides, block_pairs[k])
+            joint, left, right = (each.fingerprints() for each in sums[k])
+            if self.data.right is not self.data.left:
+                right = compact(*self._right_side(int(lag)))
+            self._found[int(lag)] = LagFingerprints(joint, left, right, block_pairs[k])
 
     def fingerprints(self, lag: int) -> LagFingerprints:
         """What was counted at one lag."""
@@ -204,6 +220,11 @@ class StreamedSparse:
         shift, size = data.shift(lag), data.alphabet_size
         small, large, _ = side_tally(data.right, data.offsets, data.bounds, lag, shift, data.n_blocks, size)
         return small, large
+
+    def _add(self, sums: tuple[_Sum, ...], held: _Gathered, k: int, lag: int, block_pairs: np.ndarray) -> None:
+        """Add the tallies of a range of symbols at one lag to those of the ranges before."""
+        for each, tally in zip(sums, self._tallies(held, k, lag, block_pairs), strict=False):
+            each.add(tally)
 
     def _tallies(self, held: _Gathered, k: int, lag: int, block_pairs: np.ndarray) -> tuple[_Tally, ...]:
         """Tallies of pairs, left and, if the sides are the same, right symbols at one lag, of this range of symbols."""
@@ -268,12 +289,6 @@ class StreamedSparse:
             ]
             _finish(tasks)
         return held
-
-
-def _added(parts: tuple[_Tally, ...]) -> _Tally:
-    """Tallies of disjoint ranges, together."""
-    small = sum(part[0] for part in parts)
-    return np.asarray(small), np.concatenate([part[1] for part in parts], axis=1)
 
 
 @njit(nogil=True, cache=True)

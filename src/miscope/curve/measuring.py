@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from miscope.curve.symbols import measure_symbols
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.sequences import Sequences, Series
+from miscope.sequences.shards import Shards
 
 __all__ = ["DEFAULT_BLOCKS", "QUANTITIES", "as_sequences", "measure"]
 
@@ -50,6 +53,7 @@ def measure(
     long_memory: str = "correct",
     threads: int | None = None,
     max_memory: Memory = None,
+    cluster: Any = None,
     progress: Progress | None = None,
 ) -> MICurve:
     r"""Measure how the mutual information between two symbols falls with their distance.
@@ -104,6 +108,10 @@ def measure(
     max_memory
         How much counting may use, besides the corpus: bytes, or such as ``"2GB"``. Default: half of what is left. A
         corpus in a file (memory-mapped) for which that is too little is read piece by piece.
+    cluster
+        Where to count, instead of here: ``"local:2"`` (so many processes of this machine), the address of a Dask
+        scheduler, such as ``"tcp://host:8786"``, or a `dask.distributed.Client`. `source` may then be `Shards`, files
+        that the workers read themselves; of these only the nulls ``global`` and ``none`` are known.
     progress
         Called with pairs done and pairs in all.
 
@@ -148,6 +156,8 @@ def measure(
         "threads": threads,
         "progress": progress,
     }
+    if cluster is not None and (estimator == "gaussian" or isinstance(source, PairCounts)):
+        raise InputError("a cluster counts pairs of symbols: leave it out for counts, and with estimator='gaussian'")
     if estimator == "gaussian":
         series = _as_series(source, quantity, n_quantiles, values)
         curve = measure_gaussian(series, lags, n_blocks=blocks, **common)
@@ -155,30 +165,64 @@ def measure(
     if quantity != "mutual_information":
         estimator = "plug_in"
     counter: Counted
-    if isinstance(source, PairCounts):
-        counter = _stored(source, lags, blocks, null, quantity, n_quantiles)
-    else:
-        counter = Counter(as_sequences(source, n_quantiles), lags, blocks, method, max_memory=max_memory)
-    common["correct_memory"] &= counter.has_codes
-    curve = measure_symbols(counter, quantity=quantity, estimator=estimator, values=values, **common)
+    with ExitStack() as stack:
+        if isinstance(source, PairCounts):
+            counter = _stored(source, lags, blocks, null, quantity, n_quantiles)
+        elif cluster is not None or isinstance(source, Shards):
+            data = source if isinstance(source, Shards) else as_sequences(source, n_quantiles)
+            counter = stack.enter_context(_on_cluster(cluster, data, lags, blocks, method, null, quantity, max_memory))
+        else:
+            counter = Counter(as_sequences(source, n_quantiles), lags, blocks, method, max_memory=max_memory)
+        common["correct_memory"] &= counter.has_codes
+        curve = measure_symbols(counter, quantity=quantity, estimator=estimator, values=values, **common)
     lengths = counter.sequences.lengths
-    warnings = advise(curve, lengths, counter.n_symbols_seen)
+    warnings = (*counter.notes, *advise(curve, lengths, counter.n_symbols_seen))
     if long_memory == "correct" and not counter.has_codes and curve.n_blocks and concerned(lengths):
         warnings += (_UNKNOWN_MEMORY,)
     return dataclasses.replace(curve, warnings=warnings)
+
+
+@contextmanager
+def _on_cluster(
+    cluster: Any,
+    source: Sequences | Shards,
+    lags: Lags,
+    blocks: int,
+    method: str,
+    null: nulls.Null,
+    quantity: str,
+    max_memory: Memory,
+) -> Iterator[Counted]:
+    """A corpus that is counted on a cluster, as long as the block lasts."""
+    from miscope.counting.cluster import ClusterCounter, connect
+
+    if cluster is None:
+        raise InputError("shards are read by the workers of a cluster: name one, such as cluster='local:2'")
+    if isinstance(source, Shards):
+        _check_null(null, quantity, "they are on the workers", "read the files here, with miscope.read")
+    with (
+        connect(cluster, max_memory) as client,
+        ClusterCounter(source, lags, blocks, method, client=client) as counter,
+    ):
+        yield counter
+
+
+def _check_null(null: nulls.Null, quantity: str, why: str, instead: str) -> None:
+    """Refuse nulls that only who has the symbols can compute or draw."""
+    known = ["none", "global"] if quantity == "mutual_information" else ["none"]
+    if null not in known:
+        name = null if isinstance(null, str) else "of your own"
+        raise InputError(
+            f"the null {name!r} of {quantity.replace('_', ' ')} needs the symbols in their order, and {why}: take "
+            f"null={' or '.join(map(repr, known))}, or {instead}"
+        )
 
 
 def _stored(
     counts: PairCounts, lags: Lags, blocks: int, null: nulls.Null, quantity: str, n_quantiles: int | None
 ) -> StoredCounts:
     """Counts at hand, after a look at what is asked of them."""
-    known = ["none", "global"] if quantity == "mutual_information" else ["none"]
-    if null not in known:
-        name = null if isinstance(null, str) else "of your own"
-        raise InputError(
-            f"the null {name!r} of {quantity.replace('_', ' ')} needs the symbols in their order, and there are only "
-            f"their counts: take null={' or '.join(map(repr, known))}, or measure the data"
-        )
+    _check_null(null, quantity, "there are only their counts", "measure the data")
     if n_quantiles is not None:
         raise InputError("n_quantiles is for real numbers; these are counts of symbols")
     if blocks not in (0, DEFAULT_BLOCKS, counts.n_blocks):

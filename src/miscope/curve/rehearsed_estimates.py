@@ -29,6 +29,7 @@ clock = time.perf_counter
 _MOST_EXACT = 1024  # see `asking`: lags up to which the null is computed at each
 _BETWEEN = 160  # of more, at how many about
 _LONG = 0.03  # seconds from which a step is timed once
+_LISTED = 1e-5  # seconds a lag for what is done to results one by one
 _QUICK = 0.005  # seconds below which calls are timed on all threads together
 
 
@@ -130,9 +131,10 @@ class Estimating:
             mi, pairs = (
                 np.array([getattr(result, name) for result in results]).T for name in ("values", "block_pairs")
             )
-            bars = jackknife(mi[0], mi[1:], pairs).stderr * np.sqrt(len(part.data.left) / self.n)
-            self.seen = part.lags[: len(results)][mi[0] - floor > 3 * bars]
-            bar = bars[0]
+            bars = jackknife(mi[0], mi[1:], pairs).stderr
+            part_share = len(part.data.left) / self.n
+            self.seen = part.lags[: len(results)][mi[0] - floor / part_share > 4 * bars]
+            bar = bars[0] * np.sqrt(part_share)
             seconds += each * n_anchors  # the order of chance
             if abs(floor) >= 0.005 * bar:  # that of other lags may be larger
                 left_out = (2 * documents + blocks * cells) / run.threads
@@ -204,7 +206,7 @@ class Estimating:
                 provenance=about,
             ).significant()
 
-        return 3 * best(run, 2) * self.n_lags / n
+        return (3 * best(run, 2) / n + _LISTED) * self.n_lags
 
 
 def _margin(whole: Counter) -> FingerprintArray:

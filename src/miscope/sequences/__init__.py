@@ -6,6 +6,7 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.hub import read_hub
 from miscope.sequences.reading import read, read_npy
 from miscope.sequences.series import Series
+from miscope.sequences.shards import Shards
 from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
 from miscope.sequences.tokens import read_tokens, tokenize
@@ -13,6 +14,7 @@ from miscope.sequences.tokens import read_tokens, tokenize
 __all__ = [
     "Sequences",
     "Series",
+    "Shards",
     "builtin_corpus",
     "read",
     "read_fasta",

@@ -20,7 +20,7 @@ from samplers import write
 TITLE = "From disk"
 LAGS = "1:10000:50"
 MEMORY = "800MB"
-WORDS = 40_000_000
+WORDS = 8_000_000
 
 
 def private() -> float:

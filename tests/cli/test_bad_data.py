@@ -99,7 +99,7 @@ def test_a_tokenizer_that_does_not_match(folder, refused):
 
 def test_one_document_only(folder, miscope, refused):
     """A corpus of one document is cut into segments; one that is too short for them is refused."""
-    outcome = miscope("uniformity", "text.txt", "--lags", "1,2", "--permutations", "19", "--segments", "4")
+    outcome = miscope("uniformity", "text.txt", "--lags", "1,2", "--permutations", "39", "--segments", "4")
     assert outcome.status == 0
     (folder / "short.txt").write_text("ab")
     message = refused("uniformity", "short.txt", "--lags", "1", words=["2 symbols are too few for 8 segments"])

@@ -56,10 +56,13 @@ def test_a_stopped_count_is_gone_on_with(miscope, parts, tmp_path):
             ms.count_to_file(corpus, output, [1, 2])
     refused = miscope("count", *parts, *READING, "--lags", "1,3", "-o", output)
     assert refused.status == 2
-    assert "unfinished count with other lags: finish that one, or throw it away with --fresh" in refused.stderr
+    assert (
+        "unfinished count with other lags: finish that one by the command that began it, or throw it away, --fresh"
+        in refused.stderr
+    )
     outcome = miscope("count", *parts, *READING, "--lags", "1,2", "-o", output)
     assert outcome.status == 0
-    assert f"going on with what lies unfinished in {output}.part" in outcome.stderr
+    assert f"went on with what lay unfinished in {output}.part" in outcome.stderr
     assert ms.PairCounts.load(output) == ms.counting.count_pairs(corpus, [1, 2])
     again = miscope("count", *parts, *READING, "--lags", "1,3", "-o", output, "--fresh")
     assert (again.status, again.stderr) == (0, "")
@@ -72,8 +75,9 @@ def test_a_stopped_count_is_gone_on_with(miscope, parts, tmp_path):
         (["--blocks", "3"], "--blocks cannot be used with files of counts"),
         (["part0.txt"], "holds pair counts, and part0.txt does not: count the latter first, then add the counts"),
         (["other.arrow"], "cannot add counts at different lags"),
+        (["counts.arrow"], "counts.arrow is named twice, and would be counted twice"),
         (["-o", "counts.arrow"], "is one of the files to be read"),
-        (["-o", "counts.json"], "should end in one of .arrow"),
+        (["-o", "counts.json"], "should end in .arrow"),
     ],
 )
 def test_what_cannot_be_added(miscope, parts, tmp_path, monkeypatch, more, words):

@@ -99,7 +99,7 @@ def test_bracket_from_the_command_line(miscope, data):
 def test_parts_in_the_same_classes(miscope, data):
     (data / "one.txt").write_text("a a a a b b b c c d " * 30)
     (data / "two.txt").write_text("d d d d c c c b b a " * 30)
-    how = ("--unit", "word", "--documents", "none", "--lags", "1,2", "--permutations", "19", "--json")
+    how = ("--unit", "word", "--documents", "none", "--lags", "1,2", "--permutations", "39", "--json")
     both = miscope("uniformity", "one.txt", "two.txt", *how, "--classes", "top:3")
     assert both.status == 0, both
     from miscope.cli.alike import read_parts

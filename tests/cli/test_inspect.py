@@ -21,7 +21,8 @@ def test_a_table_of_prices(miscope, folder):
     outcome = miscope("inspect", *options, "--as", "returns:sign")
     assert outcome.status == 0
     assert "4 symbols in 2 documents" in outcome.stdout  # broken at the missing price: one return, then three
-    assert "1 missing values" in outcome.stdout
+    assert "left out   1 missing value, at which documents were broken\n" in outcome.stdout
+    assert "times      2020-01-01 to 2020-01-07\n" in outcome.stdout
     numbers = json.loads(miscope("inspect", *options, "--as", "numbers", "--json").stdout)
     assert numbers["kind"] == "real numbers"
     assert numbers["quartiles"][0] == 1.0
@@ -49,3 +50,71 @@ def test_bad_input(refused, folder):
     refused("inspect", "prices.csv", "--column", "price", "--as", "returns", words=["-1"])
     refused("inspect", "text.txt", "--column", "price", words=["column"])
     refused("measure", "text.txt", "--top", "3", "--json", words=["--top", "--json"])
+
+
+def test_codes_far_larger_than_the_data(miscope, folder):
+    """Hashes as codes: no table of them all is made (8 GB)."""
+    import tracemalloc
+
+    import numpy as np
+
+    np.save(folder / "big.npy", np.array([10**9 - 1, 5, 10**9 - 1, 77]))
+    tracemalloc.start()
+    about = json.loads(miscope("inspect", "big.npy", "--json").stdout)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (about["alphabet_size"], about["n_kinds_seen"]) == (10**9, 3)
+    assert about["most_frequent"] == [["999999999", 2], ["5", 1], ["77", 1]]
+    assert peak < 1e8
+
+
+def test_pair_counts_are_told_from_codes(miscope, refused):
+    assert miscope("count", "text.txt", "--lags", "1", "-o", "counts.arrow", "--quiet").status == 0
+    for command in ("inspect", "uniformity"):
+        refused(command, "counts.arrow", words=["holds pair counts", "miscope measure counts.arrow"])
+
+
+def test_documents_of_two_columns(miscope, folder):
+    import miscope as ms
+
+    (folder / "birds.csv").write_text("bird,bout,s\nx,1,a\nx,1,b\nx,2,a\ny,2,b\ny,2,b\n")
+    about = json.loads(
+        miscope("inspect", "birds.csv", "--column", "s", "--document-column", "bird,bout", "--json").stdout
+    )
+    assert (about["n_documents"], about["lengths"]) == (3, [1, 2, 2])
+    found = ms.read("birds.csv", column="s", document=["bird", "bout"])
+    assert found.lengths.tolist() == [2, 1, 2]
+    assert found.provenance["documents"] == ["x, 1, from row 1", "x, 2, from row 3", "y, 2, from row 4"]
+    assert found.provenance["document"] == ["bird", "bout"]
+
+
+def test_advice_in_words_of_the_command_line(folder, refused):
+    import numpy as np
+
+    np.save(folder / "real.npy", np.random.default_rng(0).normal(size=99))
+    refused("measure", "real.npy", "--classes", "top:2", words=["--quantiles 4"])
+    refused("inspect", "text.txt", "--tokenizer", "nosuch.json", words=["there is no file or folder 'nosuch.json'"])
+    refused("uniformity", "text.txt", "--permutations", "5", words=["--permutations must"])
+    refused("count", "text.txt", "-o", "counts.txt", words=["counts.txt should end in .arrow\n"])
+
+
+def test_a_folder_that_takes_no_files(refused):
+    """Rights alone do not say it: those who may do everything cannot make a file in /proc either."""
+    import sys
+
+    if sys.platform == "linux":
+        refused("measure", "text.txt", "--lags", "1", "-o", "/proc/x.json", words=["cannot write /proc/x.json"])
+
+
+def test_the_header_speaks_of_quantiles_only_where_there_are_some(miscope, folder):
+    rows = [f"{(-1) ** (i // 3) * (1 + i % 5)}.5" for i in range(200)]
+    (folder / "x.csv").write_text("\n".join(["x", *rows]) + "\n")
+    said = {
+        "sign": "as 2 symbols (sign)",
+        "edges:-2,2": "as 3 symbols (edges:-2,2)",
+        "quantiles:4": "cut at their quantiles into 4 symbols",
+        "volatility:3": "cut at the quantiles of their absolute values into 3 symbols",
+    }
+    for way, words in said.items():
+        outcome = miscope("measure", "x.csv", "--as", way, "--lags", "1", "--blocks", "0", "--quiet")
+        assert words in outcome.stdout, (way, outcome.stdout)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-LAGS = ("--lags", "1,2,4", "--permutations", "99")
+LAGS = ("--lags", "1,2,4", "--permutations", "199")
 
 
 @pytest.fixture
@@ -37,6 +37,18 @@ def test_drift(miscope, folder):
     outcome = miscope("uniformity", "text.txt", "--drift", *LAGS, "--plot", "map.png")
     assert outcome.status == 0
     assert (folder / "map.png").stat().st_size > 1000
+
+
+def test_what_is_python_is_spelt_as_options(miscope, folder):
+    draw = random.Random(5)
+    letters = ["".join(draw.choice("ab" + "a" * (k // 20)) for _ in range(100)) for k in range(80)]
+    (folder / "moving.txt").write_text("\n".join(letters) + "\n")
+    options = ("--documents", "line", "--segments", "2", "--lags", "1:30", "--permutations", "199")
+    outcome = miscope("uniformity", "moving.txt", *options)
+    assert outcome.status == 0
+    assert "lags are shown; --json has all" in outcome.stdout
+    assert "see --drift" in outcome.stdout
+    assert "()" not in outcome.stdout
 
 
 def test_bad_input(refused, parts):

@@ -85,7 +85,9 @@ def test_what_is_unfinished_is_not_mixed_with_anything_else(corpus, tmp_path, ch
     path = tmp_path / "counts.arrow"
     leave_unfinished(corpus, path)
     other = {"sequences": corpus, "path": path, "lags": LAGS, "blocks": 4} | change(corpus)
-    with pytest.raises(InputError, match=rf"unfinished count with {words}: finish that one, or throw it away"):
+    with pytest.raises(
+        InputError, match=rf"unfinished count with {words}: finish that one by the command that began it"
+    ):
         count_to_file(**other)
     found = count_to_file(**other, fresh=True)
     assert found == count_pairs(other["sequences"], other["lags"], other["blocks"])
@@ -156,3 +158,10 @@ def test_a_folder_that_is_not_there(corpus, tmp_path):
 def test_nothing_but_one_symbol(tmp_path):
     found = count_to_file(Sequences.from_arrays(np.zeros(10, int)), tmp_path / "counts.arrow", [1], 0)
     assert found.table(1).tolist() == [[9]]
+
+
+def test_what_the_disk_will_not_hold_is_not_begun(corpus, tmp_path, monkeypatch):
+    full = type("Usage", (), {"free": 100})
+    monkeypatch.setattr(pair_files.shutil, "disk_usage", lambda path: full)
+    with pytest.raises(InputError, match=r"would take about .* GB on disk, and 0\.0 GB are free: count fewer lags"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)

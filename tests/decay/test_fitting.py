@@ -7,6 +7,11 @@ import pytest
 from scipy import optimize
 
 import miscope as ms
+from miscope.decay.deciding import _open
+from miscope.decay.fitting import errors_of, readable, solve
+from miscope.decay.laws import law_named
+from miscope.decay.metric import Metric
+from miscope.decay.points import points_of
 
 LAGS = np.array([1, 2, 3, 5, 8, 12, 18, 27, 40])  # of the curves in conftest
 
@@ -192,3 +197,37 @@ class TestNothingKnown:
         fits[vanished[0]].save(tmp_path / "fit.json")
         again = ms.DecayFit.load(tmp_path / "fit.json")["power law with cut-off"]
         assert np.isnan(again.stderr).all()
+
+
+def test_a_law_far_below_what_is_seen_is_shown_through_it(curve_of_blocks):
+    """Errors as large as the values, shared by all lags, let a law fall to nothing: its parameters are not shown."""
+    lags = np.array([1, 2, 5, 10, 20, 50, 100, 200, 500])
+    values = 0.04 * lags**-0.2
+    noise = 0.02 * np.random.default_rng(0).standard_normal((32, len(lags)))
+    curve = curve_of_blocks(lags, values + noise - noise.mean(axis=0))
+    wander = np.full(len(lags), 0.04)
+    seen = np.where(lags <= 20, 1e-3, 0.5)
+    curve = dataclasses.replace(
+        curve, excess_stderr=np.hypot(curve.excess_stderr, wander), wander=wander, p_values=seen
+    )
+    metric = Metric(points_of(curve))
+    likeliest = solve(metric, law_named("power law"), False)
+    far = dataclasses.replace(likeliest, theta=(np.log(0.001), 0.1), holds=True)
+    shown = readable(far)
+    assert shown.at(lags[:5]) == pytest.approx(values[:5], rel=0.1)
+    assert np.isnan(errors_of(shown).own).all()
+    assert (shown.log_likelihood, shown.criterion) == (far.log_likelihood, far.criterion)
+    near = dataclasses.replace(far, theta=(np.log(0.03), 0.1))
+    assert readable(near).theta == near.theta
+    alone = Metric(dataclasses.replace(metric.points, shared=np.zeros((0, len(lags)))))
+    assert readable(dataclasses.replace(far, metric=alone)).theta == far.theta
+
+
+def test_a_law_that_the_values_leave_open_has_no_intervals(curve_of_blocks):
+    lags = np.array([1, 2, 5, 10, 20, 50])
+    blocks = 0.04 * lags**-0.2 + 0.01 * np.random.default_rng(0).standard_normal((32, len(lags)))
+    points = points_of(curve_of_blocks(lags, blocks))
+    law = ms.fit(curve_of_blocks(lags, blocks), floor=False)["power law"]
+    assert not _open(law, points)
+    assert "roughly" not in str(ms.fit(curve_of_blocks(lags, blocks), laws=["power law"], floor=False))
+    assert _open(dataclasses.replace(law, deviations=np.array([[60.0, 1.0]])), points)

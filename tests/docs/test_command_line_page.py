@@ -19,7 +19,7 @@ from miscope.sequences.merging import KINDS
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 BLOCKS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
 COMMANDS = [*re.findall(r"`(miscope \w+ [^`]+)`", PAGE), *BLOCKS]
-QUICK = {"measure": ["--lags", "1,2", "--blocks", "4"], "uniformity": ["--lags", "1,2", "--permutations", "19"]}
+QUICK = {"measure": ["--lags", "1,2", "--blocks", "4"], "uniformity": ["--lags", "1,2", "--permutations", "39"]}
 
 
 @pytest.fixture(scope="module")

@@ -379,3 +379,58 @@ def test_no_global_state(tmp_path):
     command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "a.png")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_bar_holds_its_marker(documents):
+    """Upper ends where nothing is seen may lie, ends both, far above the value."""
+    curve = ms.measure(documents, "1:20", label="sticky")
+    low, high = curve.interval(excess=True)
+    far = dataclasses.replace(curve, mi=np.where(curve.lags >= 10, curve.null - 0.1, curve.mi))
+    shifted = {"interval": lambda *_, **__: (low + 0.5, high + 0.5)}
+    odd = type("Odd", (ms.MICurve,), shifted)(**{f.name: getattr(far, f.name) for f in dataclasses.fields(far)})
+    drawn = bars(ms.plot(odd, scale="lin-lin"))
+    for lag, value, end in zip(far.lags, far.excess, high + 0.5, strict=True):
+        assert drawn[float(lag)] == (min(value, end - (high - low)[far.lags == lag][0]), end)
+    assert drawn[10.0][0] == far.excess[far.lags == 10][0]
+
+
+def test_triangles_are_explained(curve):
+    assert "at or below the lower edge" in legend(ms.plot(curve))
+    assert "at or below the lower edge" not in legend(ms.plot(curve, scale="lin-lin"))
+
+
+@pytest.mark.parametrize("scale", ["log-log", "lin-log"])
+def test_of_many_lags_some_are_drawn(documents, scale):
+    curve = ms.measure(documents, np.arange(1, 501), blocks=8, label="many")
+    axes = ms.plot(curve, scale=scale)
+    drawn = sorted(x for shape in "ov" for x, _ in markers(axes, shape))
+    assert drawn[0] == 1
+    assert drawn[-1] == 500
+    assert 100 < len(drawn) <= 250
+    assert set(bars(axes)) <= set(drawn)
+    assert f"{len(drawn)} of 500 lags drawn" in legend(axes)
+    few = ms.plot(ms.measure(documents, np.arange(1, 301), blocks=8, label="few"))
+    assert not any("lags drawn" in text for text in legend(few))
+
+
+def test_the_legend_covers_no_marker_nor_bar(curve, composed):
+    for curves in (curve, [curve, composed]):
+        axes = ms.plot(curves)
+        axes.figure.draw_without_rendering()
+        assert axes.get_legend().get_window_extent().y1 < axes.xaxis.label.get_window_extent().y0
+        assert axes.get_legend().get_window_extent().y0 >= 0
+
+
+@pytest.mark.parametrize(
+    ("lags", "wanted"), [("1:10", ["1", "2", "5", "10"]), ("1:500", ["1", "2", "5", "10", "20", "50", "100", "200"])]
+)
+def test_lags_are_plain_numbers(documents, lags, wanted):
+    axes = ms.plot(ms.measure(documents, lags, label="sticky"))
+    first, last = axes.get_xlim()
+    axes.figure.draw_without_rendering()
+    labels = axes.xaxis.get_majorticklabels()
+    shown = [each.get_text() for each in labels if first <= each.get_position()[0] <= last]
+    if last / first < 600:
+        assert shown[: len(wanted)] == wanted
+    else:
+        assert shown == ["1", "10", "100"]

@@ -31,9 +31,31 @@ def test_parts_side_by_side(uneven, tmp_path):
     values = sorted(max(float(value), bottom) for curve in uneven.curves for value in curve.excess)
     np.testing.assert_allclose(drawn, values)
     legend = above.figure.legends[0]
-    assert [text.get_text() for text in legend.get_texts()] == ["one", "two", "strength differs"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "one",
+        "two",
+        "below the lower edge",
+        "strength differs",
+    ]
     assert [label.get_text() for label in beside.get_yticklabels()]
     assert below.get_ylabel().startswith("composition")
+
+
+def test_a_space_has_a_name():
+    letters = [[k % 3 % 2 for k in range(n, n + 200)] for n in range(20)]
+    other = [[k % 2 for k in range(n, n + 200)] for n in range(20)]
+    parts = {"one": letters, "two": other}
+    parts = {name: ms.Sequences.from_arrays(each, alphabet=[" ", "a"]) for name, each in parts.items()}
+    _, _, beside = plot_uniformity(uniformity(parts, [1, 2], n_permutations=99, blocks=8))
+    assert "space" in [label.get_text() for label in beside.get_yticklabels()]
+
+
+def test_cells_of_two_lags_end_near_them():
+    chain = IsingChain(0.5).sample(16, 200, seed=1)
+    left, _ = plot_drift(drift(chain, [1, 10], windows=8))
+    first, last = left.get_xlim()
+    assert 0.5 < first < 1
+    assert 10 < last < 20
 
 
 def test_nothing_to_see(tmp_path):

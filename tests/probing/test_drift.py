@@ -25,6 +25,13 @@ def test_a_trend_is_found():
     assert np.all(np.abs(found.values[:, 0] - exact) < 4.5 * found.stderr[:, 0])
     assert found.slopes[0] == pytest.approx((exact[-1] - exact[0]) * 16 / 15, rel=0.2)
     assert "dependence rises from beginning to end: at lag" in found.sentence
+    line = found.values[:, 0].mean() + np.array([-0.5, 0.5]) * found.slopes[0]
+    ends = found.values[:, 0].min(), found.values[:, 0].max()
+    assert (
+        f"at lag 1 a straight line through the windows goes from {line[0]:.3g} to {line[1]:.3g} nats, and the windows "
+        f"lie between {ends[0]:.3g} and {ends[1]:.3g} (" in found.sentence
+    )
+    assert "lags are shown" not in str(found)
     assert seen[-1] == (16, 16)
     json.dumps(found.to_dict(), allow_nan=False)
     assert found.to_table().num_rows == 64

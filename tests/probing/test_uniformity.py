@@ -278,7 +278,9 @@ def test_how_far_compositions_are_apart():
     assert far.jensen_shannon == pytest.approx(exact, abs=4 * far.jensen_shannon_stderr)
     assert [each[0] for each in far.telling] in (["0", "1"], ["1", "0"])
     assert found.part_p[0, 2] == found.part_p[0].min()
-    assert re.search(r"symbols: test differs most from the rest \(p = 0\.\d+\), in [5-7].*% \(", found.summary)
+    assert re.search(
+        r"symbols: test differs most clearly from the rest \(smallest p; p = 0\.\d+\), in [5-7].*% \(", found.summary
+    )
     np.testing.assert_allclose(found.unigrams.sum(axis=1), 1)
 
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import itertools
 import lzma
+import re
 import sys
 
 import numpy as np
@@ -24,25 +25,34 @@ CODONS = ["".join(triplet) for triplet in itertools.product("ACGT", repeat=3)]
 
 def slow(text, alphabet="ACGT", codons=False, reverse=False):
     """Documents, each a list of symbols; and the letters outside the alphabet."""
-    pieces, outside = [], {}
+    records, outside = [], {}
     for line in text.replace("\r\n", "\n").split("\n"):
         if line.startswith(">"):
-            pieces.append("")
+            records.append("")
             continue
         for letter in line.upper():
-            if letter in alphabet:
-                pieces[-1] += letter
-            elif not letter.isspace():
+            if letter not in alphabet and not letter.isspace():
                 outside[letter] = outside.get(letter, 0) + 1
-                pieces.append("")
-    pieces = [piece for piece in pieces if piece]
-    if reverse:
-        other = {"A": "T", "C": "G", "G": "C", "T": "A"}
-        pieces = [two for piece in pieces for two in (piece, "".join(other[letter] for letter in reversed(piece)))]
-    if codons:
-        cut = [[piece[i : i + 3] for i in range(0, len(piece) - 2, 3)] for piece in pieces]
-        return [piece for piece in cut if piece], outside
-    return [list(piece) for piece in pieces], outside
+            if not letter.isspace():
+                records[-1] += letter if letter in alphabet else "?"
+    other = {"A": "T", "C": "G", "G": "C", "T": "A", "?": "?"}
+    found = []
+    for record in records:
+        pieces = cut(record, codons)
+        back = cut("".join(other[letter] for letter in reversed(record)), codons)
+        both = [each for two in zip(pieces, back[::-1], strict=True) for each in two]
+        found += both if reverse else pieces
+    return [piece for piece in found if piece], outside
+
+
+def cut(record, codons):
+    """The pieces between unknown letters, as symbols; of codons those whose place in the record is a multiple of 3."""
+    pieces = []
+    for match in re.finditer(r"[^?]+", record):
+        begin, end = match.span()
+        places = [i for i in range(begin, end - 2) if i % 3 == 0] if codons else range(begin, end)
+        pieces.append([record[i : i + 3] if codons else record[i] for i in places])
+    return pieces
 
 
 def documents(sequences):
@@ -99,7 +109,8 @@ def test_names_tell_where_a_document_is_in_its_record(tmp_path):
     assert both.provenance["documents"][:2] == ["chr1:3-8", "chr1:3-8 (other strand)"]
     triplets = read_fasta(write(tmp_path, text), codons=True)
     assert triplets.provenance["documents"] == ["chr1:3-8", "chr5"]
-    assert triplets.provenance["letters_left_over"] == 4
+    assert [triplets.decode(0), triplets.decode(1)] == [["CGT"], ["ACG"]]  # the third letter of chr1 begins a codon
+    assert triplets.provenance["letters_left_over"] == 7
 
 
 def test_names_of_many_documents_are_left_out(tmp_path):
@@ -188,6 +199,7 @@ def test_standard_input_and_progress(tmp_path, monkeypatch):
         (">a\nNNNN\n", {}, "there is not one letter of ACGT"),
         (">a\nMKVLAWWFED\n", {}, r"90% of the letters are not in the alphabet ACGT .*alphabet='protein'"),
         (">a\nUUUUGA\n", {}, r"67% .*most often U.*alphabet='rna'"),
+        (">a\nACGGACGACAU\n", {}, r"9% of the letters are U, which the alphabet ACGT does not have: .*alphabet='rna'"),
         (">a\nACGT\n", {"alphabet": "ACGTa"}, "has A twice"),
         (">a\nACGT\n", {"alphabet": ""}, "has to be letters of ASCII"),
         (">a\nACGT\n", {"alphabet": "AC>"}, "has to be letters of ASCII"),

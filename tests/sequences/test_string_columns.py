@@ -106,6 +106,15 @@ def test_numbers_that_become_fractions_late(tmp_path, monkeypatch):
     assert ms.read(tmp_path / "a.jsonl").values[-1] == 1.5
 
 
+def test_a_bad_column_leaves_the_others_alone(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"s": "x", "bad": 1, "n": [1, 2]}\n{"s": "y", "bad": "q", "n": [3]}\n')
+    assert ms.read(path, column="s").decode(0) == "xy"
+    assert ms.read(path, column="n").lengths.tolist() == [2, 1]
+    with pytest.raises(FormatError, match="line 2 has a string in 'bad'"):
+        ms.read(path, column="bad")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -113,7 +122,10 @@ def test_numbers_that_become_fractions_late(tmp_path, monkeypatch):
         ("[1, 2]\n", "cannot be read as JSON lines"),
         ("so it is\n", "cannot be read as JSON lines"),
         ('{"x": 1}\n{"x": "a"}\n', "does not keep to one kind of value in a column"),
-        ('{"x": 1}\n{"x": ', "cannot be read as JSON lines"),
+        ('{"x": 1}\n{"x": ', "cannot be read as JSON lines: line 2"),
+        ('{"x": 1}\n\n{"x": 1}\n[1]\n', "line 4 is no object"),
+        ('{"x": "a"}\n{"x": "b\n{"x": "c"}\n', "line 2 is not JSON"),
+        ('{"x": 1}\n' * 9 + '{"x": "b"}\n', "line 10 has a string in 'x', where lines before it have a number"),
     ],
 )
 def test_json_lines_that_are_none(tmp_path, content, words):

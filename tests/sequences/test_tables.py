@@ -7,16 +7,18 @@ import json
 import lzma
 import math
 import sys
+import time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
 from miscope.errors import FormatError, InputError
-from miscope.sequences import Sequences, Series, table_files
+from miscope.sequences import Sequences, Series, streams, table_files
 from miscope.sequences.tables import read_table
 
 MARKS = {"", "NA", "NaN", "null"}
@@ -482,9 +484,9 @@ def test_missing_prices_break_documents(tmp_path):
         (
             "t,b\nsoon,2\n",
             {"column": "b", "time": "t"},
-            "row 1 of .* has the time 'soon', .* times are read as ISO 8601",
+            "row 1 of .* has the time 'soon': times are read as ISO 8601",
         ),
-        ("t,b\n1,2\nsoon,2\n", {"column": "b", "time": "t"}, "has the time '1', or a later one is written otherwise"),
+        ("t,b\n1,2\nsoon,2\n", {"column": "b", "time": "t"}, "row 2 .* 'soon' where others are written as numbers"),
         ("t,b\nnan,2\n", {"column": "b", "time": "t"}, "row 1 of .* has the time nan"),
     ],
 )
@@ -495,6 +497,61 @@ def test_refusals_with_their_words(tmp_path, text, options, words):
         return
     with pytest.raises(InputError, match=words):
         read_table(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("soon", "row 11 of .* has the time 'soon' where others are written as ISO 8601"),
+        ("", "row 11 of .* has no time"),
+    ],
+)
+def test_the_row_at_fault_is_named_not_a_good_one(tmp_path, bad, words):
+    days = [f"2024-01-{day:02}" for day in range(1, 29)]
+    rows = [*days[:10], bad, *days[11:]]
+    with pytest.raises(InputError, match=words):
+        read_table(write(tmp_path, "t,x\n" + "".join(f"{row},1\n" for row in rows)), "x", time="t")
+
+
+def test_the_first_and_last_time_are_kept_as_they_are_written(tmp_path):
+    text = "d,t,x\nb,2/1/2020,1\nb,2/3/2020,1\na,1/5/2020,2\na,1/16/2020,2\n"
+    found = read_table(write(tmp_path, text), "x", time="t", document="d")
+    assert found.provenance["times"] == ["1/5/2020", "2/3/2020"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8"])
+def test_a_large_table_in_any_encoding(tmp_path, monkeypatch, encoding):
+    """The first block, from which types are told, ends inside a row."""
+    monkeypatch.setattr(table_files, "BLOCK", 301)
+    rows = [f"é{i % 3},{i}" for i in range(500)]
+    path = write(tmp_path, "\n".join(["s,n", *rows]).encode(encoding))
+    found = read_table(path, "s", encoding=encoding)
+    assert found.decode(0) == [f"é{i % 3}" for i in range(500)]
+
+
+def test_nothing_is_read_any_more_behind_an_early_end():
+    """Threads of pyarrow's that read ahead would need the interpreter while it ends."""
+    reads = []
+
+    class Slow(io.RawIOBase):
+        def read(self, size=-1):
+            time.sleep(0.01)
+            reads.append(size)
+            return b"1,2\n" * 1000
+
+    def fail():
+        with streams.for_arrow(Slow()) as source:
+            reader = pa.csv.open_csv(source, pa.csv.ReadOptions(block_size=4000, use_threads=False))
+            reader.read_next_batch()
+            raise InputError("a row is wrong")
+
+    with pytest.raises(InputError, match="a row is wrong") as caught:
+        fail()
+    n = len(reads)
+    assert n > 0
+    time.sleep(0.2)
+    assert len(reads) == n
+    assert caught.tb is not None  # which keeps the reader, and with it its threads
 
 
 def test_a_time_written_otherwise_later_on(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,23 @@ _SAID_OTHERWISE = {
     "classes=miscope.models.by_frequency(...)": "--classes 64",
 }
 
+_PYTHON = {
+    " (fresh=True)": "",
+    "blocks=0": "--blocks 0",
+    "fresh=True": "--fresh",
+    "n_permutations must": "--permutations must",
+    "leave unit and fold_case out": "leave --unit and --fold-case out",
+    "leave document, time and as_ out": "leave --document-column, --time-column and --as out",
+    "leave alphabet and alphabet_size out": "leave --alphabet out",
+    "pass a larger alphabet_size (or alphabet), or leave it out": "give --alphabet more symbols, or leave it out",
+    ", as with np.unique(codes, return_inverse=True)[1]": " from 0",
+    "symbols anew with np.unique(data, return_inverse=True)[1]": "symbols anew, from 0",
+    "or read letters without headers by read_text(path, fold_case=True)": "or name the file .txt, and read its letters "
+    "with --fold-case",
+    " (read_hub)": "",
+}
+"""Advice that is about Python, as the command line says it."""
+
 _MOST_ROWS = 200
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -68,7 +86,7 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             return command(*arguments, **options)
         except MiscopeError as error:
             if not (one_of_several() and isinstance(error, InputError)):  # which all of them have
-                note(f"miscope: error: {error}")
+                note(f"miscope: error: {without_python(str(error))}")
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
             if not one_of_several():
@@ -89,6 +107,17 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise typer.Exit(1) from None
 
     return run
+
+
+def without_python(text: str) -> str:
+    """An error in the words of the command line.
+
+    >>> without_python("32 blocks, but only 3 symbols: ask for fewer blocks, or blocks=0 for no bars")
+    '32 blocks, but only 3 symbols: ask for fewer blocks, or --blocks 0 for no bars'
+    """
+    for written, meant in _PYTHON.items():
+        text = text.replace(written, meant)
+    return text
 
 
 def one_of_several() -> bool:
@@ -152,7 +181,8 @@ def check_output(path: Path | None, inputs: list[str], suffixes: tuple[str, ...]
     if path is None:
         return
     if suffixes and path.suffix.lower() not in suffixes:
-        raise InputError(f"{path} should end in one of {', '.join(suffixes)}")
+        one_of = "one of " if len(suffixes) > 1 else ""
+        raise InputError(f"{path} should end in {one_of}{', '.join(suffixes)}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a directory; name a file in it")
     if not path.parent.is_dir():
@@ -161,6 +191,19 @@ def check_output(path: Path | None, inputs: list[str], suffixes: tuple[str, ...]
         raise InputError(f"cannot write {path}: no right to write in {path.parent}")
     if path.exists() and any(Path(name).exists() and path.samefile(name) for name in found_files(inputs)):
         raise InputError(f"{path} is one of the files to be read; it would be overwritten: choose another name")
+    if path.is_file() or not path.exists():
+        _try_to_write(path)
+
+
+def _try_to_write(path: Path) -> None:
+    """Make a file beside `path` and take it away, as writing does: rights alone do not say that it can be done."""
+    beside = Path(os.path.realpath(path)).parent
+    try:
+        with tempfile.TemporaryFile(dir=beside, prefix=".miscope-"):
+            return
+    except OSError as error:
+        reason = f"{error.strerror or error}"
+        raise InputError(f"cannot write {path}: no file can be made in {beside} ({reason})") from None
 
 
 def found_files(inputs: list[str]) -> list[str]:
@@ -303,8 +346,11 @@ def _size(about: Mapping[str, Any]) -> str:
     if channels := about.get("n_channels") or _model_channels(about):
         each = f" of {channels} channels" if channels > 1 else ""
         return f"{number} real numbers{each} {documents}"
+    if cut and isinstance(asked := cut.get("asked_for"), str):  # signs, edges, deviations
+        return f"{number} real numbers as {cut['symbols']} symbols ({asked}) {documents}"
     if cut:
-        return f"{number} real numbers cut at their quantiles into {cut['symbols']} symbols {documents}"
+        what = f"the quantiles of their {cut['of']}" if "of" in cut else "their quantiles"
+        return f"{number} real numbers cut at {what} into {cut['symbols']} symbols {documents}"
     if classes := about["source"].get("classes"):
         return f"{number} symbols in {classes['classes']:,} classes ({classes['how']}, a lower bound) {documents}"
     kinds = f" of {_kinds(about['n_symbols_seen'])}" if "n_symbols_seen" in about else ""

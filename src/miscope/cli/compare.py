@@ -188,7 +188,7 @@ def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: 
     from miscope.decay import DecayFit
     from miscope.decay import compare as compare_fits
 
-    choice(parameter, _PARAMETERS, "parameter")
+    choice(parameter, _PARAMETERS, "--parameter")
     names = [first, second]
     read = [read_any(name) for name in names]
     one, other = (

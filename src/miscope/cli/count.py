@@ -98,19 +98,29 @@ def _count(
     from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
 
     data = as_sequences(read_files(files, reading, quantiles, quiet), quantiles)
-    if Path(f"{output}.part").exists() and not fresh and not quiet:
-        note(f"note: going on with what lies unfinished in {output}.part")
-    with progress_bar("counting", "pairs", quiet) as progress:
-        return count_to_file(
-            data,
-            output,
-            lags,
-            DEFAULT_BLOCKS if blocks is None else blocks,
-            method,
-            progress=progress,
-            max_memory=max_memory,
-            fresh=fresh,
-        )
+    unfinished = Path(f"{output}.part")
+    goes_on = unfinished.exists() and not fresh
+    try:
+        with progress_bar("counting", "pairs", quiet) as progress:
+            found = count_to_file(
+                data,
+                output,
+                lags,
+                DEFAULT_BLOCKS if blocks is None else blocks,
+                method,
+                progress=progress,
+                max_memory=max_memory,
+                fresh=fresh,
+            )
+    except KeyboardInterrupt:
+        note(f"what was counted lies in {unfinished}: the same command goes on from there")
+        raise
+    except InputError as error:
+        error.args = (str(error).replace("fresh=True", "--fresh"),)
+        raise
+    if goes_on and not quiet:
+        note(f"note: went on with what lay unfinished in {unfinished}")
+    return found
 
 
 def are_counts(files: list[str]) -> bool:
@@ -133,5 +143,9 @@ def load_counts(files: list[str]) -> PairCounts:
     """Pair counts from files, added if there are several."""
     from miscope.counting import PairCounts
 
-    parts = [PairCounts.load(file) for file in found_files(files)]
+    found = found_files(files)
+    twice = [file for k, file in enumerate(found) if any(Path(file).samefile(other) for other in found[:k])]
+    if twice:
+        raise InputError(f"{twice[0]} is named twice, and would be counted twice: name it once")
+    parts = [PairCounts.load(file) for file in found]
     return functools.reduce(operator.add, parts)

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,14 +81,17 @@ def _given(
     column: Annotated[
         str | None, _table("The column to read: symbols, numbers, texts or lists. Default: the only one.")
     ] = None,
-    document_column: Annotated[str | None, _table("A new document where this changes.")] = None,
+    document_column: Annotated[
+        str | None, _table("A new document where this changes; several, bird,bout: where any does.")
+    ] = None,
     time_column: Annotated[str | None, _table("Times, which may not go backwards.")] = None,
     as_: Annotated[
         str | None,
         typer.Option(
             "--as",
             help="Of a column of numbers: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; of "
-            "prices: returns, returns:sign, returns:quantiles:4, returns:volatility:4.",
+            "prices: returns (log), changes (differences), each alone or with :sign, :quantiles:4, :edges:-1,0,1, "
+            ":deviations:0.5,1, or :volatility:4 (classes of absolute size).",
             show_default=False,
             rich_help_panel=_TABLE,
         ),
@@ -154,7 +158,7 @@ def _given(
         "encoding": encoding,
         "fold_case": fold_case or None,
         "column": column,
-        "document": document_column,
+        "document": _columns(document_column),
         "time": time_column,
         "as_": as_,
         "gaps": gaps,
@@ -230,6 +234,7 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
         elif "other" in options:
             raise InputError("--other names a class of --classes: give both, or leave --other out")
     options = without_classes(options)
+    _refuse_counts(files)
     with progress_bar("reading", "B", quiet) as progress, as_spelt():
         if progress is not None:
             options = options | {"progress": progress}
@@ -240,13 +245,35 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
         with as_spelt():
             return found if merging is None else merging.apply(found)
     if merging is not None:
-        raise InputError(f"--classes is for symbols, and {files[0]} holds real numbers: --as quantiles:4 makes classes")
+        how = "--quantiles 4" if files[0].lower().endswith(".npy") else "--as quantiles:4"
+        raise InputError(
+            f"--classes is for symbols, and {files[0]} holds real numbers: {how} instead of it makes classes"
+        )
     if not quiet and not (found.values % 1).any():
         note(
             "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, save them as "
             "integers, array.astype(int)"
         )
     return found
+
+
+def _refuse_counts(files: list[str]) -> None:
+    """Say what takes files of pair counts, which are Arrow files too."""
+    for name in files:
+        if not name.lower().endswith(".arrow") or not Path(name).is_file():
+            continue
+        from miscope.counting.pair_files import is_pair_counts
+
+        if is_pair_counts(name):
+            raise InputError(
+                f"{name} holds pair counts, as miscope count writes them, not symbols: miscope measure {name} makes a "
+                "curve of them"
+            )
+
+
+def _columns(text: str | None) -> str | list[str] | None:
+    """A column, or several with commas between them."""
+    return text if text is None or "," not in text else text.split(",")
 
 
 def _symbols(text: str | None) -> str | list[str] | None:

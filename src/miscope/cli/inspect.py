@@ -27,6 +27,10 @@ _LEFT_OUT = {
 }
 
 
+_SMALL = 1 << 16
+"""Alphabets up to this size are counted by a table."""
+
+
 @guarded
 @takes_files
 def inspect(
@@ -68,17 +72,30 @@ def _about(data: Sequences | Series, top: int) -> dict[str, Any]:
         "lengths": [int(np.quantile(lengths, at, method="nearest")) for at in (0.0, 0.5, 1.0)],
         "left_out": _left_out(data.provenance),
     }
+    if "times" in data.provenance:
+        about["times"] = [str(each) for each in data.provenance["times"]]
     if not isinstance(data, Sequences):
         values = data.values
         ends = [float(np.quantile(values, at)) for at in (0.0, 0.25, 0.5, 0.75, 1.0)]
         return about | {"kind": "real numbers", "n_values": len(values), "quartiles": ends}
-    counts = data.histogram()
-    order = np.argsort(-counts, kind="stable")[: min(top, int((counts > 0).sum()))]
+    seen, counts = _counted(data)
+    order = np.argsort(-counts, kind="stable")[:top]
     names = data.alphabet if data.alphabet is not None else range(data.alphabet_size)
-    frequent = [[str(names[code]), int(counts[code])] for code in order]
+    frequent = [[str(names[int(seen[at])]), int(counts[at])] for at in order]
     about |= {"classes": dict(data.provenance["classes"])} if "classes" in data.provenance else {}
     kinds = {"kind": "symbols", "n_symbols": data.n_symbols, "alphabet_size": data.alphabet_size}
-    return about | kinds | {"n_kinds_seen": int((counts > 0).sum()), "most_frequent": frequent}
+    return about | kinds | {"n_kinds_seen": len(seen), "most_frequent": frequent}
+
+
+def _counted(data: Sequences) -> tuple[Any, Any]:
+    """The codes that occur, ascending, and how often; in memory that grows with the data, not with their codes."""
+    import numpy as np
+
+    if data.alphabet_size > max(_SMALL, data.n_symbols):
+        return np.unique(data.codes, return_counts=True)
+    counts = data.histogram()
+    seen = np.flatnonzero(counts)
+    return seen, counts[seen]
 
 
 def _left_out(provenance: Any) -> dict[str, Any]:
@@ -93,6 +110,19 @@ def _left_out(provenance: Any) -> dict[str, Any]:
     return found
 
 
+def _counting(number: int, words: str) -> str:
+    """So many of them, or one.
+
+    >>> _counting(1, "empty records"), _counting(1200, "empty records")
+    ('1 empty record', '1,200 empty records')
+    """
+    if number == 1:
+        first, comma, rest = words.partition(",")
+        first = first.replace("symbols", "symbol", 1) if "symbols outside" in first else first.removesuffix("s")
+        return f"1 {first}{comma}{rest}"
+    return f"{number:,} {words}"
+
+
 def _shown(about: dict[str, Any]) -> str:
     """The same for people."""
     n = about.get("n_symbols", about.get("n_values"))
@@ -102,7 +132,9 @@ def _shown(about: dict[str, Any]) -> str:
         f"{about['label']}: {n:,} {about['kind']} in {documents}",
         f"lengths    {low:,} to {high:,}, half of them {middle:,} or less",
     ]
-    lines += [f"left out   {value:,} {words}" for words, value in about["left_out"].items()]
+    if times := about.get("times"):
+        lines.append(f"times      {times[0]} to {times[1]}")
+    lines += [f"left out   {_counting(value, words)}" for words, value in about["left_out"].items()]
     if about["kind"] == "real numbers":
         return "\n".join([*lines, "quartiles  " + ", ".join(f"{value:.6g}" for value in about["quartiles"])])
     if classes := about.get("classes"):

@@ -56,8 +56,8 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         metavar="WHERE",
-        help="Let the workers of a cluster do it: local:2 (so many processes of this machine), or the address of a Dask "
-        "scheduler, tcp://host:8786.",
+        help="Let the workers of a cluster do it: local:2 (so many processes of this machine), or the address of a "
+        "Dask scheduler, tcp://host:8786.",
         show_default=False,
     ),
 ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["uniformity"]
 
+_SPELT = {"see drift()": "see --drift", "to_table() has all": "--json has all", "see .curves[k].warnings": "see --json"}
 _FIGURES = (".png", ".svg", ".pdf")
 
 
@@ -119,4 +120,11 @@ def _deliver(found: Uniformity | Drift, output: Path | None, plot: Path | None, 
         from miscope.figures import plot as plot_result
 
         plot_result(found, plot)
-    say(text if json else str(found))
+    say(text if json else _on_the_command_line(str(found)))
+
+
+def _on_the_command_line(text: str) -> str:
+    """What is said of Python's names, in those of options."""
+    for name, option in _SPELT.items():
+        text = text.replace(name, option)
+    return text

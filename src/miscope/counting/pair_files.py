@@ -26,6 +26,7 @@ __all__ = ["count_to_file", "is_pair_counts", "load", "save"]
 
 _FORMAT = "miscope.pair_counts"
 _VERSION = 2
+_CELL_BYTES = 16
 _COLUMNS = ("lags", "offsets", "keys", "counts", "lengths", "histogram")
 
 
@@ -175,7 +176,8 @@ def count_to_file(
     Raises
     ------
     InputError
-        What lies there unfinished is of other data or other settings; the message says which differ.
+        What lies there unfinished is of other data or other settings (the message says which differ), or the disk has
+        no room for the counts.
 
     Examples
     --------
@@ -203,7 +205,9 @@ def count_to_file(
         counter = Counter(sequences, left, blocks, method, max_memory=max_memory)
 
         def count(kernel: Kernel, lag: int) -> None:
-            _save_cells(_file(folder, lag), counter.original(kernel.cells(lag)))
+            cells = counter.original(kernel.cells(lag))
+            _check_room(folder, cells, len(left) + len(lag_array))
+            _save_cells(_file(folder, lag), cells)
 
         counter.map(count, threads, report)
     summary = CorpusSummary(
@@ -247,13 +251,23 @@ def _prepare(folder: Path, path: str | Path, settings: dict[str, Any], fresh: bo
         different = ["settings, which cannot be read"]
     if different:
         raise InputError(
-            f"{str(folder)!r} holds an unfinished count with other {', '.join(different)}: finish that one, or throw "
-            "it away with --fresh (fresh=True)"
+            f"{str(folder)!r} holds an unfinished count with other {', '.join(different)}: finish that one by the "
+            "command that began it, or throw it away, fresh=True"
         )
 
 
 def _file(folder: Path, lag: int) -> Path:
     return folder / f"lag-{lag}.npz"
+
+
+def _check_room(folder: Path, cells: Cells, n_lags: int) -> None:
+    """Refuse to begin what the disk will not hold: so many lags more, about as large as this one."""
+    needed, free = n_lags * _CELL_BYTES * len(cells.keys), shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"these counts would take about {needed / 1e9:.1f} GB on disk, and {free / 1e9:.1f} GB are free: count "
+            "fewer lags (log-spaced, 1:10000), or fewer blocks (0 for no bars)"
+        )
 
 
 def _save_cells(file: Path, cells: Cells) -> None:

@@ -25,6 +25,7 @@ _MOST_CUTS = 5
 _LEAST_FALL, _FAR_AHEAD = 3.0, 20.0  # correlation lengths, and AICc, for less than a decade that was asked for
 _SURE = 1.5  # decades that a later start has to leave, to speak against an earlier one
 _OSCILLATES = 0.5  # own error of a constant, above which it does not describe a curve
+_FAR_ABOVE = 10.0  # of values with two standard errors, from where on a band says nothing
 _SIMPLE = ("exponential", "power law")
 
 
@@ -185,10 +186,30 @@ class _Window:
         behind = np.array(criteria) - criteria[0]
         weights = np.exp(-0.5 * np.nan_to_num(behind, nan=np.inf))
         weights /= weights.sum() if weights.sum() > 0 else 1.0
-        return tuple(
-            _law_fit(one, errors_of(one), float(weight), self.points.unit, criterion)
-            for one, weight, criterion in zip(map(readable, order), weights, criteria, strict=True)
-        )
+        fitted = []
+        for one, weight, criterion in zip(map(readable, order), weights, criteria, strict=True):
+            errors = errors_of(one)
+            made = _law_fit(one, errors, float(weight), self.points.unit, criterion)
+            if _open(made, one.metric.points):
+                one = dataclasses.replace(one, holds=False)
+                made = _law_fit(readable(one), errors_of(one), float(weight), self.points.unit, criterion)
+            fitted.append(made)
+        return tuple(fitted)
+
+
+def _open(law: LawFit, points: Points) -> bool:
+    """Whether the values leave a law open: its band ends far above them, bars and all, at most of the lags.
+
+    Errors that all lags share, where they are as large as the values, let a law lie anywhere below them; what comes out
+    for its parameters then means nothing. What the law may be at its best, and so its weight, is not changed by that.
+    """
+    if not points.barred:
+        return False
+    with np.errstate(all="ignore"):
+        centre = law(points.lags)
+        half = law.band(points.lags)[1] - centre
+        highest = np.maximum(points.values, 0.0) + 2 * points.stderr
+        return bool(np.mean(~(half <= _FAR_ABOVE * highest)) > 0.5)
 
 
 def _law_fit(found: Solution, errors: Errors, weight: float, unit: str, criterion: float) -> LawFit:

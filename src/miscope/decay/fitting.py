@@ -30,6 +30,7 @@ _LONG_MEMORY = 2.0
 _NO_EFFECT = 1e-7  # of the largest effect of a parameter
 _NOTHING = 1e-100  # of a bar: the largest effect of any parameter where the law is 0 as far as bars tell
 _LARGEST = 1e100  # where a search may start: its square is a number
+_NEXT_TO_NOTHING = 0.1  # of the values: what lies below it at most lags is no law of theirs
 _MOSTLY_SHARED = 0.3  # of the bars, from which on the latter applies
 
 
@@ -100,12 +101,23 @@ def solve(metric: Metric, law: Law, floor: bool) -> Solution:
 def readable(found: Solution) -> Solution:
     """A law as it is shown: where it does not hold, the straight line through the logarithms.
 
-    With a large error of its own a law is nearly free, and at its likeliest it may pass far from all values. That is
-    its best case, which evidence takes; its parameters would mean nothing.
+    With a large error of its own a law is nearly free, and at its likeliest it may pass far from all values; and so it
+    may far below them where the errors that all lags share are as large as they are. That is its best case, which
+    evidence takes; its parameters would mean nothing.
     """
-    if found.holds:
+    if found.holds and not _far_below(found):
         return found
-    return replace(found, theta=_start(found.metric, found.law, found.floor))
+    return replace(found, theta=_start(found.metric, found.law, found.floor), holds=False)
+
+
+def _far_below(found: Solution) -> bool:
+    """Whether errors that all lags share let a law be next to nothing at most lags where something is seen."""
+    points = found.metric.points
+    seen = points.significant & (points.values > 0)
+    if not len(points.shared) or not seen.any():
+        return False
+    law = _expected(points, found.law, found.floor, found.theta)[seen]
+    return bool(np.mean(law < _NEXT_TO_NOTHING * points.values[seen]) > 0.5)
 
 
 def _search(metric: Metric, law: Law, floor: bool, theta: Theta, k: int) -> Solution:

@@ -283,7 +283,10 @@ class DecayFit:
     def _law_rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [("law", "weight", "own error", "parameters (95 % intervals)")]
         for fitted in self.laws:
-            values = ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in fitted.parameters.items())
+            found = fitted.parameters
+            values = ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in found.items())
+            if all(np.isnan(each.low) for each in found.values()) and np.isfinite(self.stderr).any():
+                values += " (roughly: the values do not fix them)"
             rows.append((fitted.name, f"{fitted.weight:.2g}", f"{100 * fitted.discrepancy:.0f} %", values))
         return rows
 

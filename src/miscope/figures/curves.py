@@ -14,7 +14,20 @@ from numpy.typing import NDArray
 from miscope.curve import MICurve
 from miscope.errors import InputError, choice
 from miscope.figures.specialists import drawn_by, specialist
-from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_figure, save_figure
+from miscope.figures.style import (
+    COLOURS,
+    MARKERS,
+    STYLE,
+    bars,
+    check_suffix,
+    drawn_lags,
+    lower_end,
+    new_figure,
+    null_words,
+    plain_lags,
+    save_figure,
+    short_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +49,8 @@ _SCALES = {
     "log-lin": ("log", "linear"),
     "lin-lin": ("linear", "linear"),
 }
-_LABEL_WIDTH, _LABEL_LINES = 52, 2
+_SIZE, _LINE = (5.2, 3.6), 0.17  # inches: of a new figure, and what a line of the legend adds
+_NARROW = 30  # letters, of which two columns go into the legend
 _DARK = "0.15"
 _N_EXACT = 300  # lags at which a true curve is drawn, besides those of the measured one
 _NAMES = {
@@ -111,8 +125,9 @@ def plot(
     """Draw one curve or several, with intervals, floor, and insignificant lags shown as such; or a fit.
 
     Filled markers are lags significantly above the null (false discovery rate 5 %), hollow ones are not; a hollow
-    triangle on the lower edge is a value at or below zero, which a logarithmic axis cannot show. Vertical lines are the
-    confidence intervals. A dashed line in a curve's colour is its floor: what the null gives, already taken away. A
+    triangle on the lower edge is a value at or below it, zero and negative ones among them. Vertical lines are the
+    confidence intervals, drawn on to the marker where it lies outside. Of more than 300 lags some 200 are drawn, which
+    the legend says. A dashed line in a curve's colour is its floor: what the null gives, already taken away. A
     curve of ``estimator="bracket"`` is a band from its lower to its upper bound, in a paler one with their intervals.
 
     A fit is drawn by `miscope.figures.plot_fit`: the curve and its laws, log-log beside lin-log, and residuals below;
@@ -142,7 +157,7 @@ def plot(
     title
         Title, if wanted.
     size
-        Width and height of a new figure, in inches; default: (5.2, 3.6), for a fit (8.4, 4.6).
+        Width and height of a new figure, in inches; default: (5.2, 3.6) and the legend, for a fit (8.4, 4.6).
 
     Returns
     -------
@@ -184,7 +199,8 @@ def plot(
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
-        axes = new_figure(size or (5.2, 3.6)).add_subplot() if ax is None else ax
+        figure: Any = new_figure(size or _SIZE) if ax is None else ax.figure
+        axes = figure.add_subplot() if ax is None else ax
         axes.set_xscale(x_scale)
         axes.set_yscale(y_scale)
         bottom = _bottom(drawn, subtract_null) if y_scale == "log" else -np.inf
@@ -199,9 +215,12 @@ def plot(
             axes.set_ylim(bottom=bottom)
         else:
             axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-        _label(axes, drawn, subtract_null, title)
+        if x_scale == "log":
+            plain_lags(axes.xaxis)
+        legend = _label(axes, drawn, subtract_null, title, below=ax is None)
+        if legend and ax is None and size is None:  # what it takes must not come off the axes
+            figure.set_size_inches(_SIZE[0], _SIZE[1] + _LINE * legend)
     if path is not None:
-        figure = axes.figure
         while not hasattr(figure, "savefig"):  # a subfigure
             figure = figure.figure
         save_figure(figure, path)
@@ -355,27 +374,15 @@ def _bottom(curves: Sequence[MICurve], subtract_null: bool) -> float:
     return lower_end(values, np.concatenate([each for _, each in seen]))
 
 
-def lower_end(values: np.ndarray, significant: np.ndarray) -> float:
-    """Where a logarithmic axis of these values begins.
-
-    >>> lower_end(np.array([0.5, 0.01, 1e-5, -0.1]), np.array([True, True, False, False]))
-    0.001
-    """
-    positive, sure = values[values > 0], values[significant & (values > 0)]
-    if positive.size == 0:
-        return 1e-6
-    floor = sure.min() / 10 if sure.size else positive.min() / 2
-    return float(max(min(floor, positive.max() / 10), positive.min() / 2, positive.max() / 1e6))
-
-
 def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: float, bottom: float) -> None:
     colour = COLOURS[k % len(COLOURS)]
     marker = MARKERS[(k + 2 * (k // len(COLOURS))) % len(MARKERS)]
     values = _values(curve, subtract_null)
-    low, high = curve.interval(level, excess=subtract_null)
-    shown = values > bottom
+    low, high = bars(curve, level, subtract_null)
+    drawn = drawn_lags(curve, axes.get_xscale() == "log")
+    shown = drawn & (values > bottom)
     edge = bottom if np.isfinite(bottom) else 0.0
-    barred = np.isfinite(low) & (high > bottom)
+    barred = drawn & np.isfinite(low) & (high > bottom)
     if bottom > -np.inf:
         low = np.maximum(low, bottom)
     axes.vlines(curve.lags[barred], low[barred], high[barred], color=colour, linewidth=1.0, alpha=0.6, zorder=2)
@@ -386,8 +393,10 @@ def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: f
         curve.lags[shown & sure], values[shown & sure], marker, label=name, gid="curve" if name else None, **style
     )
     axes.plot(curve.lags[shown & ~sure], values[shown & ~sure], marker, markerfacecolor="white", **style)
-    below = ~shown & np.isfinite(values)
-    axes.plot(curve.lags[below], np.full(below.sum(), edge), "v", markerfacecolor="white", clip_on=False, **style)
+    below = drawn & ~shown & np.isfinite(values)
+    if below.any():  # markers that are not clipped, and stand nowhere, would widen the picture
+        edges = np.full(below.sum(), edge)
+        axes.plot(curve.lags[below], edges, "v", markerfacecolor="white", clip_on=False, gid="below", **style)
     floor = curve.null if curve.chance is None else curve.chance
     if np.any(floor > edge):
         positive = np.where(floor > edge, floor, np.nan)
@@ -421,7 +430,8 @@ def _darker(colour: str) -> Any:
     return tuple(0.55 * part for part in to_rgb(colour))
 
 
-def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str | None) -> None:
+def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str | None, below: bool) -> int:
+    """Names of everything; how many lines the legend has where it stands below the axes."""
     first = curves[0]
     unit = f" ({first.unit})" if first.unit else ""
     nulls = {curve.null_name for curve in curves if curve.estimator != "bracket"}
@@ -438,20 +448,17 @@ def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str
     hidden = [artist for artist in drawn if artist.get_gid() == "curve" and artist not in handles]
     handles, labels = handles + hidden, labels + [artist.get_label() for artist in hidden]
     handles, labels = _explain(handles, labels, curves, axes, subtract_null)
-    if labels:
+    if not labels:
+        return 0
+    if not below:
         axes.legend(handles, labels, framealpha=0.85, edgecolor="none", loc="best")
-
-
-def null_words(names: set[str]) -> str:
-    """What a curve stands above, for its axis."""
-    words = {"global": "chance", "document": "chance and composition", "rotate": "rotated pairs"}
-    return words.get(min(names), min(names)) if len(names) == 1 else "each one's null"
-
-
-def short_label(label: str) -> str:
-    """A label that fits a legend, and that matplotlib does not set as a formula."""
-    lines = textwrap.wrap(label, _LABEL_WIDTH, max_lines=_LABEL_LINES, placeholder=" …")
-    return "\n".join(lines).replace("$", r"\$")
+        return 0
+    # Below the axes it covers nothing.
+    narrow = max(len(line) for label in labels for line in label.split("\n")) <= _NARROW
+    n_columns = 2 if narrow and len(labels) > 1 else 1
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "borderaxespad": 0.0}
+    axes.legend(handles, labels, frameon=False, ncols=n_columns, **place)
+    return -(-sum(1 + label.count("\n") for label in labels) // n_columns)
 
 
 def _explain(
@@ -469,6 +476,16 @@ def _explain(
     if any(c.n_blocks and c.estimator != "bracket" and not c.significant().all() for c in curves):
         hollow = Line2D([], [], marker="o", linestyle="none", markersize=4, color=grey, markerfacecolor="white")
         handles, labels = [*handles, hollow], [*labels, "not significant"]
+    if any(line.get_gid() == "below" for line in axes.get_lines()):
+        triangle = Line2D([], [], marker="v", linestyle="none", markersize=4, color=grey, markerfacecolor="white")
+        handles, labels = [*handles, triangle], [*labels, "at or below the lower edge"]
+    most = max(curves, key=len)
+    n_drawn = int(drawn_lags(most, axes.get_xscale() == "log").sum())
+    if most.estimator != "bracket" and n_drawn < len(most):
+        handles, labels = (
+            [*handles, Line2D([], [], linestyle="none")],
+            [*labels, f"{n_drawn} of {len(most):,} lags drawn"],
+        )
     if any(line.get_linestyle() == "--" for line in axes.get_lines()):
         handles, labels = (
             [*handles, Line2D([], [], linestyle="--", linewidth=0.9, color=grey)],

@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from miscope.errors import InputError
-from miscope.figures.curves import lower_end, null_words, short_label
-from miscope.figures.style import COLOURS, STYLE, check_suffix, new_figure, save_figure
+from miscope.figures.style import (
+    COLOURS,
+    STYLE,
+    check_suffix,
+    lower_end,
+    new_figure,
+    null_words,
+    plain_lags,
+    save_figure,
+    short_label,
+)
 
 if TYPE_CHECKING:
     from miscope.decay.result import DecayFit, Estimate, LawFit
@@ -39,6 +48,7 @@ _N_LINE = 300  # lags at which a law is drawn, spaced evenly and as many by thei
 _BEYOND = 1.15  # of the last significant lag, where the linear axis ends
 _WITHIN = 2.0  # standard errors
 _LEAST, _MOST = 3.4, 8.0  # half the height of the lower row, in standard errors
+_MOSTLY = 0.5  # of the lags at which a band fills the axes, beyond which it is not drawn
 _LEAST_SHOWN = 4  # lags, on the linear axis
 
 
@@ -52,11 +62,12 @@ def plot_fit(
 ) -> NDArray[Any]:
     """Draw a fit: the curve and its laws, log-log and lin-log, and below what the laws leave.
 
-    On the left a power law is a straight line, on the right an exponential is; the right ends a little beyond the last
-    significant lag. Filled markers are significant lags, hollow ones are not, and a hollow triangle on the lower edge
-    is a value below it, zero and negative ones among them. The strong line with a band is the law of the verdict, or
-    the likeliest one where the verdict names none; thin lines are the exponential and the power law. The shaded lags
-    are those that the verdict speaks of; beyond them lines are dashed.
+    On the left a power law is a straight line, on the right an exponential is; the right ends a little beyond the
+    last significant lag. Filled markers are significant lags, hollow ones are not, and a hollow triangle on the
+    lower edge is a value below it, zero and negative ones among them. The strong line with a band is the law of the
+    verdict, or the likeliest one where the verdict names none (a band that would fill the axes is left out); thin
+    lines are the exponential and the power law. The shaded lags are those that the verdict speaks of; beyond them
+    lines are dashed.
 
     Below, where there are error bars, is what the laws leave: (value - law) / standard error, for the strong law and,
     smaller, for the likeliest thin one; triangles are residuals that lie farther off than the axis goes. Where no law
@@ -114,6 +125,7 @@ def plot_fit(
         ):
             axes.set(xscale=scale, yscale="log", xlim=(first, last), ylim=(scene.bottom, scene.top))
             _draw_curve(axes, scene)
+        plain_lags(grid[0, 0].xaxis)
         if n_rows == 2:
             for axes in grid[1]:
                 _draw_residuals(axes, scene)
@@ -261,6 +273,10 @@ def _draw_law(axes: Any, scene: _Scene, law: LawFit, strong: bool) -> None:
             )
     if strong:
         known = np.isfinite(low) & np.isfinite(high)
+        # A band over the whole height at most lags says nothing, and would colour all of the axes.
+        nothing = (low <= scene.bottom) & (high >= scene.top)
+        if not np.any(high[known] > low[known]) or np.mean(nothing[known & inside]) > _MOSTLY:
+            return
         # What lies far outside a logarithmic axis would stretch it.
         ends = [np.clip(end[known], scene.bottom / 10, 10 * scene.top) for end in (low, high)]
         axes.fill_between(lags[known], *ends, color=colour, alpha=0.2, linewidth=0, zorder=1.5, gid="band")
@@ -381,7 +397,8 @@ def _legend(figure: Any, axes: Any, scene: _Scene, width: float) -> None:
             handles[artist.get_gid()].append(artist)
     points, laws = [*handles["curve"], *handles["range"]], handles["law"]
     if np.any(scene.interval[1] > scene.bottom):
-        name = f"{100 * scene.level:g} % intervals" + (": bars and band" if laws else "")
+        banded = any(band.get_gid() == "band" for band in axes.collections)
+        name = f"{100 * scene.level:g} % intervals" + (": bars and band" if banded else "")
         bar = Line2D([], [], linestyle="none", marker="|", markersize=9, color=_POINTS, alpha=0.55, label=name)
         (laws or points).append(bar)
     n_columns = 2 if laws and width >= 7 else 1

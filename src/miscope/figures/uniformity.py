@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miscope.figures.curves import lower_end, short_label
-from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_figure, save_figure
+from miscope.figures.style import (
+    COLOURS,
+    MARKERS,
+    STYLE,
+    bars,
+    check_suffix,
+    lower_end,
+    new_figure,
+    plain_lags,
+    save_figure,
+    short_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +35,7 @@ Floats = NDArray[np.float64]
 _MOST_SYMBOLS = 12
 _MOST_LEGEND = 8
 _WIDE = 1.15  # beyond the first and the last lag
+_OUTER = 1.4  # beyond the first and the last lag, the most that a cell reaches
 _FAINT = 1e-3  # of the largest value, down to which the map's colours go
 _MOST_SIGMA = 4.0
 _APART = 0.03  # decades over which the markers of one lag are spread
@@ -88,7 +99,7 @@ def plot_uniformity(
         _draw_parts(above, result)
         _draw_shares(below, result)
         _draw_symbols(beside, result)
-        _plain_lags(below, result.lags)
+        plain_lags(below.xaxis)
         above.tick_params(labelbottom=False, which="both")
         heading = result.summary.partition("\n")[0] if title is None else title
         if heading:
@@ -118,7 +129,7 @@ def _draw_parts(axes: Axes, result: Uniformity) -> None:
     for k, curve in enumerate(result.curves):
         colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         at = _beside(lags, k, len(result.curves))
-        low, high = curve.interval(excess=True)
+        low, high = bars(curve)
         seen = high > bottom
         axes.vlines(at[seen], np.maximum(low, bottom)[seen], high[seen], color=colour, linewidth=0.9, alpha=0.6)
         significant, shown = curve.significant(), curve.excess > bottom
@@ -134,9 +145,21 @@ def _draw_parts(axes: Axes, result: Uniformity) -> None:
         for chosen, values, sign, how in (*kinds, (~shown, below, "v", hollow)):
             if chosen.any():
                 axes.plot(at[chosen], values[chosen], sign, **how)
+    _explain_markers(axes, result, bottom)
     if result.p_dependence <= result.level:
         _shade(axes, lags, result.lag_p <= result.level)
     axes.set_ylabel("mutual information less\ncomposition (nats)")
+
+
+def _explain_markers(axes: Axes, result: Uniformity, bottom: float) -> None:
+    """What hollow markers and triangles mean, where there are any."""
+    shown = [curve.excess > bottom for curve in result.curves]
+    hollow = any((each & ~curve.significant()).any() for each, curve in zip(shown, result.curves, strict=True))
+    triangles = any((~each).any() for each in shown)
+    for marker, name, wanted in (("o", "not significant", hollow), ("v", "below the lower edge", triangles)):
+        if wanted:
+            style: dict[str, Any] = {"color": "0.35", "linestyle": "none", "markersize": 3.8}
+            axes.plot([], [], marker, label=name, markerfacecolor="white", **style)
 
 
 def _beside(lags: Floats, k: int, n: int) -> Floats:
@@ -208,11 +231,18 @@ def _draw_symbols(axes: Axes, result: Uniformity) -> None:
     for y in place[:-1] - 0.5:
         axes.axhline(y, color="0.92", linewidth=0.7, zorder=0)
     words = [result.symbols[code] for code in chosen]
-    shown = [word if word.isprintable() and word.strip() else repr(word) for word in words]
+    shown = [_shown(word) for word in words]
     axes.set_yticks(place, [textwrap.shorten(word, 16, placeholder="…").replace("$", r"\$") for word in shown])
     axes.set_ylim(-0.6, len(chosen) - 0.4)
     axes.set_xlabel("share less that of all parts\n(percentage points)")
     axes.tick_params(axis="y", length=0)
+
+
+def _shown(word: str) -> str:
+    """A symbol as a label: what cannot be seen by its name."""
+    if word == " ":
+        return "space"
+    return word if word.isprintable() and word == word.strip() and word else repr(word)
 
 
 def _symbols(result: Uniformity) -> list[int]:
@@ -274,13 +304,14 @@ def plot_drift(
 
     with mpl.rc_context(STYLE):
         figure = new_figure(size)
+        figure.get_layout_engine().set(wspace=0.06)
         grid: NDArray[Any] = figure.subplots(1, 2, sharex=True, sharey=True)
         lags, bounds = _edges(drift.lags.astype(np.float64)), drift.bounds / 10 ** _power(drift.bounds[-1])
         _draw_values(figure, grid[0], drift, lags, bounds)
         _draw_departures(figure, grid[1], drift, lags, bounds)
         for axes in grid:
             axes.set(xscale="log", xlabel="lag (symbols)", xlim=(lags[0], lags[-1]), ylim=(bounds[-1], 0))
-            _plain_lags(axes, drift.lags)
+            plain_lags(axes.xaxis)
         units = {0: "symbols", 3: "thousand symbols", 6: "million symbols", 9: "billion symbols"}
         grid[0].set_ylabel(f"position ({units[_power(drift.bounds[-1])]})")
         heading = drift.sentence if title is None else title
@@ -320,22 +351,10 @@ def _draw_departures(figure: Any, axes: Axes, drift: Drift, lags: Floats, bounds
             axes.plot(at, top, marker, color="0.2", markersize=5, transform=axes.get_xaxis_transform(), clip_on=False)
 
 
-def _plain_lags(axes: Axes, lags: NDArray[np.int64]) -> None:
-    """Numbers as people write them along a short axis of lags; along a long one powers of ten are enough."""
-    from matplotlib.ticker import NullFormatter
-
-    if lags[-1] >= 300 * lags[0]:
-        return
-    wanted = [digit * 10**power for power in range(3) for digit in (1, 2, 5)]
-    low, high = axes.get_xlim()
-    shown = [each for each in wanted if low <= each <= high] or [int(lags[0])]
-    axes.set_xticks(shown, [str(each) for each in shown])
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
 def _edges(lags: Floats) -> Floats:
     """Borders between lags, in the middle of their logarithms."""
     if len(lags) == 1:
         return np.array([lags[0] / _WIDE, lags[0] * _WIDE])
     middle = np.sqrt(lags[1:] * lags[:-1])
-    return np.concatenate([[lags[0] ** 2 / middle[0]], middle, [lags[-1] ** 2 / middle[-1]]])
+    first, last = max(lags[0] ** 2 / middle[0], lags[0] / _OUTER), min(lags[-1] ** 2 / middle[-1], lags[-1] * _OUTER)
+    return np.concatenate([[first], middle, [last]])

@@ -15,7 +15,7 @@ from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import measure
 from miscope.errors import InputError
 from miscope.probing.permutation import composition_of, merged
-from miscope.probing.saying import aligned, lag_words, p_words, plain
+from miscope.probing.saying import aligned, lag_words, left_out, p_words, plain, shown_lags
 from miscope.probing.splits import Origin, Units, as_parts
 from miscope.processes.checking import number_between, whole_number
 from miscope.sequences import Sequences
@@ -94,9 +94,10 @@ class Drift:
         line = self.values[:, at].mean() + np.array([-0.5, 0.5]) * self.slopes[at]
         how = "rises" if self.slopes[at] > 0 else "falls"
         return (
-            f"{symbols}, {joint} their dependence {how} from beginning to end: at lag {self.lags[at]} from "
-            f"{line[0]:.3g} to {line[1]:.3g} nats (p = {p}; {int(np.sum(self.lag_p <= self.level))} of "
-            f"{len(self.lags)} lags)"
+            f"{symbols}, {joint} their dependence {how} from beginning to end: at lag {self.lags[at]} a straight line "
+            f"through the windows goes from {line[0]:.3g} to {line[1]:.3g} nats, and the windows lie between "
+            f"{self.values[:, at].min():.3g} and {self.values[:, at].max():.3g} (p = {p}; "
+            f"{int(np.sum(self.lag_p <= self.level))} of {len(self.lags)} lags)"
         )
 
     def to_table(self) -> Any:
@@ -126,14 +127,15 @@ class Drift:
         )
 
     def __str__(self) -> str:
-        shown = np.unique(np.linspace(0, len(self.lags) - 1, min(_MOST_LAGS, len(self.lags))).round().astype(int))
+        shown = shown_lags(len(self.lags), _MOST_LAGS)
         rows: list[tuple[str, ...]] = [("symbols", *(f"lag {self.lags[i]}" for i in shown))]
         for w, (start, stop) in enumerate(zip(self.bounds[:-1], self.bounds[1:], strict=True)):
             cells = (f"{self.values[w, i]:.3g} ± {self.stderr[w, i]:.1g}" for i in shown)
             rows.append((f"{start:,} to {stop:,}", *cells))
         rows.append(("change", *(f"{self.slopes[i]:+.2g} ± {self.slopes_stderr[i]:.1g}" for i in shown)))
         rows.append(("p of change", *(p_words(float(self.lag_p[i])) for i in shown)))
-        return "\n".join([self.sentence, "", *aligned(rows), *(f"warning: {text}" for text in self.warnings)])
+        below = (*left_out(len(self.lags), _MOST_LAGS), *(f"warning: {text}" for text in self.warnings))
+        return "\n".join([self.sentence, "", *aligned(rows), *below])
 
 
 def drift(

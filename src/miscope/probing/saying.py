@@ -23,11 +23,14 @@ __all__ = [
     "drifting",
     "grown",
     "lag_words",
+    "left_out",
     "p_words",
     "percent",
     "plain",
     "report",
+    "shown_lags",
     "summary",
+    "told_apart",
 ]
 
 _MOST_INFLUENCE = 3
@@ -79,6 +82,10 @@ def advice(units: Units, lags: NDArray[np.int64], curves: tuple[MICurve, ...]) -
 
 def summary(found: Uniformity) -> str:
     """A few plain sentences: alike or not, in what, by how much."""
+    present = np.flatnonzero(found.unigrams.sum(axis=0) > 0)
+    if len(present) <= 1:
+        only = f", {_quoted(found.symbols[present[0]])}" if len(present) else ""
+        return f"alike, but nothing to compare: {_listed(found.names)} have only one symbol{only}"
     lines = [_verdict(found), _composition(found), _dependence(found)]
     lines += _laws(found) + _pattern(found)
     lines += [_long_range(found)] if _long_range(found) else []
@@ -98,9 +105,10 @@ def _verdict(found: Uniformity) -> str:
 
 
 def _composition(found: Uniformity) -> str:
-    k = int(np.argmax([each.total_variation for each in found.distances]))
+    sizes = np.array([each.total_variation for each in found.distances])
+    largest = k = int(np.argmax(sizes))
     if found.p_composition <= found.level:
-        k = int(np.lexsort((-np.array([each.total_variation for each in found.distances]), found.part_p[0]))[0])
+        k = int(np.lexsort((-sizes, found.part_p[0]))[0])
     far = found.distances[k]
     held = f"{percent(max(far.total_variation, 0))} ({percent(far.low)} to {percent(far.high)}) of its symbols"
     if found.p_composition > found.level:
@@ -108,8 +116,12 @@ def _composition(found: Uniformity) -> str:
             f"symbols: no difference seen (p = {p_words(found.p_composition)}); the largest, that of {far.part} "
             f"from the rest, is {held}"
         )
-    telling = "; ".join(f"{_quoted(word)} {percent(p)} against {percent(q)}" for word, p, q in far.telling[:3])
-    return f"symbols: {far.part} differs most from the rest (p = {p_words(found.p_composition)}), in {held}: {telling}"
+    telling = "; ".join(f"{_quoted(word)} {told_apart(p, q)}" for word, p, q in far.telling[:3])
+    also = ""
+    if sizes[largest] > max(sizes[k], 0) and percent(sizes[largest]) != percent(max(sizes[k], 0)):
+        also = f" ({found.distances[largest].part} in more, {percent(sizes[largest])}, but less clearly)"
+    p = p_words(found.p_composition)
+    return f"symbols: {far.part} differs most clearly from the rest (smallest p; p = {p}), in {held}{also}: {telling}"
 
 
 def _dependence(found: Uniformity) -> str:
@@ -206,8 +218,9 @@ def report(found: Uniformity) -> str:
     """Summary, tables, who is responsible, warnings."""
     lines = [found.summary, f"exchanged: {found.exchangeable}; {found.n_permutations:,} permutations", ""]
     lines += aligned(_part_rows(found))
+    lines += ["p here and below is of one question; that of the summary is corrected for asking three, so no smaller"]
     lines += ["", "mutual information by lag: sequential part of each, in nats; share of all that is composition"]
-    lines += aligned(_lag_rows(found))
+    lines += [*aligned(_lag_rows(found)), *left_out(len(found.lags))]
     differ = {"composition": found.p_composition, "dependence": found.p_dependence}
     for of, p in differ.items():
         if p <= found.level:
@@ -255,8 +268,7 @@ def _law_words(law: Any) -> str:
 
 def _lag_rows(found: Uniformity) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("lag", *found.names, "composition", "p strength", "p pattern")]
-    shown = np.unique(np.linspace(0, len(found.lags) - 1, min(_MOST_LAGS, len(found.lags))).round().astype(int))
-    for i in shown:
+    for i in shown_lags(len(found.lags)):
         share = found.shares[-1, i]
         pattern = found.lag_pattern_p[i]
         rows.append(
@@ -333,6 +345,31 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def percent(share: float) -> str:
     """A share as people write it."""
     return f"{100 * share:.2g} %" if abs(share) < 0.995 else f"{100 * share:.0f} %"
+
+
+def told_apart(share: float, other: float) -> str:
+    """Two shares that differ, with as many digits as it takes to see it.
+
+    >>> told_apart(0.1462, 0.1518), told_apart(0.43, 0.22)
+    ('14.6 % against 15.2 %', '43 % against 22 %')
+    """
+    first, second = percent(share), percent(other)
+    for digits in range(3, 16):
+        if first != second:
+            break
+        first, second = (f"{100 * each:.{digits}g} %" for each in (share, other))
+    return f"{first} against {second}"
+
+
+def shown_lags(n: int, most: int = _MOST_LAGS) -> NDArray[np.int64]:
+    """Which of so many lags a printed table shows."""
+    return np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(np.int64))
+
+
+def left_out(n: int, most: int = _MOST_LAGS) -> tuple[str, ...]:
+    """That a printed table shows some lags only."""
+    shown = len(shown_lags(n, most))
+    return () if shown == n else (f"({shown} of {n:,} lags are shown; to_table() has all)",)
 
 
 def _quoted(word: str) -> str:

@@ -27,6 +27,8 @@ SPACE = b"\r\n\t\v\f 0123456789"
 PLACEHOLDERS = set("NX-.*?")
 CHUNK = 1 << 23
 MAX_NAMES = 4096
+MOST_URACIL = 0.01
+"""From this share on, data that are read as DNA are taken to be RNA."""
 MOST_CODONS = 1 << 16
 
 
@@ -67,8 +69,9 @@ def read_fasta(
         ``"ACGU"``. Any other letter (N and the other codes for several bases, X, gaps ``-``, stops ``*``) ends a
         document and is no symbol: what follows it is another document. White space and digits are left out.
     codons
-        Make symbols of three letters each, one triplet behind the other from the start of each document; one or two
-        letters that are left at its end are dropped. Behind an unknown letter the frame begins anew.
+        Make symbols of three letters each, one triplet behind the other from the start of each record (of the other
+        strand from its own start, the end of the record). An unknown letter does not shift the frame: a triplet that
+        has one is dropped, as are one or two letters at the end, and the next document goes on in frame.
     reverse_complement
         Let each document be followed by the other strand, read backwards with complemented bases, as a document of its
         own. Both strands carry the same information: nothing is learnt twice. Where blocks of a measurement hold a
@@ -91,7 +94,7 @@ def read_fasta(
     ------
     InputError
         A file cannot be read, does not begin with a header ``>name``, or has no symbol; most of its letters are not in
-        the alphabet; an option does not fit the alphabet.
+        the alphabet, or more than 1 % are U where it is ``"ACGT"``; an option does not fit the alphabet.
     """
     letters = _letters(alphabet)
     _check_options(letters, codons, reverse_complement)
@@ -103,15 +106,17 @@ def read_fasta(
             parser.parse(stream, name_of(file))
     parser.check_letters()
     codes, offsets, names = parser.result()
+    places = parser.before
     if len(codes) == 0:
         raise InputError(f"there is not one letter of {letters} in {label_of(files)}; pass the alphabet of its letters")
     if reverse_complement:
         codes, offsets, names = _both_strands(codes, offsets, names, letters)
+        places = np.stack([places, parser.behind], axis=1).ravel()
     symbols: tuple[str, ...] = tuple(letters)
     dropped = 0
     if codons:
         dropped = len(codes)
-        codes, offsets, names, symbols = _in_codons(codes, offsets, names, letters)
+        codes, offsets, names, symbols = _in_codons(codes, offsets, names, letters, -places % 3)
         dropped -= 3 * len(codes)
     provenance = {
         "reader": "read_fasta",
@@ -174,7 +179,7 @@ class _Parser:
         self._letters, self._table = letters, bytes(table)
         self._known = (letters + letters.lower()).encode() + SPACE
         self._codes = bytearray()
-        self._lengths = array("q")
+        self._lengths, self._before, self._behind = array("q"), array("q"), array("q")
         self._names: list[str] = []
         self.n_records = self.n_empty = 0
         self.outside: Counter[str] = Counter()
@@ -201,11 +206,27 @@ class _Parser:
                 f"{n / (n + len(self._codes)):.0%} of the letters are not in the alphabet {self._letters} (most often "
                 f"{most}): for proteins pass alphabet='protein', for RNA alphabet='rna', or the letters themselves"
             )
+        uracil = strange.get("U", 0) / max(n + len(self._codes), 1)
+        if set(self._letters) == set(ALPHABETS["dna"]) and uracil > MOST_URACIL:
+            raise InputError(
+                f"{uracil:.0%} of the letters are U, which the alphabet {self._letters} does not have: every one would "
+                "end a document; for RNA pass alphabet='rna'"
+            )
 
     def result(self) -> tuple[Array, Array, list[str] | None]:
         """Codes, offsets, and the names of documents if they are not too many."""
         offsets = offsets_of(np.frombuffer(self._lengths, np.int64) if self._lengths else np.zeros(0, np.int64))
         return np.frombuffer(self._codes, np.uint8), offsets, self._names if len(offsets) - 1 <= MAX_NAMES else None
+
+    @property
+    def before(self) -> Array:
+        """How many letters of its record stand before each document."""
+        return np.array(self._before, np.int64)
+
+    @property
+    def behind(self) -> Array:
+        """How many letters of its record stand behind each document."""
+        return np.array(self._behind, np.int64)
 
     def _add(self, record: _Record, body: bytes) -> None:
         """Add a part of the letters of a record."""
@@ -230,6 +251,8 @@ class _Parser:
         starts, lengths = record.pieces()
         self.n_empty += len(lengths) == 0
         self._lengths.extend(lengths)
+        self._before.extend(starts)
+        self._behind.extend(record.length - start - n for start, n in zip(starts, lengths, strict=True))
         if len(self._names) <= MAX_NAMES:
             spans = list(zip(starts, lengths, strict=True))[: MAX_NAMES + 1]
             whole = spans == [(0, record.length)]
@@ -344,13 +367,15 @@ def _both_strands(codes: Array, offsets: Array, names: list[str] | None, letters
 
 
 def _in_codons(
-    codes: Array, offsets: Array, names: list[str] | None, letters: str
+    codes: Array, offsets: Array, names: list[str] | None, letters: str, skipped: Array
 ) -> tuple[Array, Array, list[str] | None, tuple[str, ...]]:
-    """Make symbols of triplets, from the start of each document."""
-    lengths = np.diff(offsets)
+    """Make symbols of triplets in the frame of records, which begins `skipped` letters behind the start of each."""
+    full = np.diff(offsets)
+    lengths = np.maximum(full - skipped, 0)
     kept = np.ones(len(codes), bool)
     for left in (1, 2):
         kept[offsets[1:][lengths % 3 >= left] - left] = False
+        kept[offsets[:-1][(skipped >= left) & (full >= left)] + left - 1] = False
     n = len(letters)
     triplets = codes[kept].reshape(-1, 3).astype(code_dtype(n**3))
     whole = lengths >= 3

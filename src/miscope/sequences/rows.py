@@ -12,12 +12,14 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import Array, code_dtype, histogram, recode
 from miscope.sequences.times import TimeReader
 
-__all__ = ["MAX_NAMES", "NotWholeError", "Rows", "Rules", "first_not_number", "not_a_number"]
+__all__ = ["MAX_NAMES", "NotWholeError", "Rows", "Rules", "first_not_number", "joined", "not_a_number"]
 
 MAX_NAMES = 4096
 """Documents are named in provenance where there are no more than this."""
 
 _NOTHING = object()
+_BETWEEN = "\x1f"
+"""Stands between the values of several columns that tell documents: ASCII's mark between units, which none has."""
 
 
 class NotWholeError(InputError):
@@ -55,6 +57,7 @@ class Rows:
         self._parts: list[Array] = []
         self._numbers = bytearray()  # grows where it is: joining arrays would take their room twice
         self._times: list[Array] = []
+        self._span: tuple[tuple[Any, str], tuple[Any, str]] | None = None
         self._index: dict[Symbol, int] = {}
         self._dictionary: Any = None
         self._table: Array = np.zeros(0, np.uint8)
@@ -158,7 +161,7 @@ class Rows:
             self._last_segment = int(segments[-1])
         self._starts.append(self.n_values + new)
         for row in kept[new[: MAX_NAMES + 1 - len(self.names)]].tolist():
-            name = self._file if labels is None else str(labels[row].as_py())
+            name = self._file if labels is None else _shown(labels[row].as_py())
             name = f"{name} in {self._file}" if labels is not None and self._several else name
             self.names.append(f"{name}, from row {self._row + row + 1}")
 
@@ -179,8 +182,8 @@ class Rows:
         for row, document in zip(rows.tolist(), documents.take(pa.array(rows)).to_pylist(), strict=True):
             if document in self._seen:
                 raise InputError(
-                    f"document {document!r} comes back at {self.where(row)}, after rows of others: its rows must stand "
-                    "together; sort the file by document first (and by time inside)"
+                    f"document {_shown(document)!r} comes back at {self.where(row)}, after rows of others: its rows "
+                    "must stand together; sort the file by document first (and by time inside)"
                 )
             self._seen.add(document)
             self._document = document
@@ -205,7 +208,19 @@ class Rows:
                 "documents, inside which time goes forward"
             )
         self._time = times[-1]
+        self._note_times(column, times)
         return times
+
+    def _note_times(self, column: Any, times: Array) -> None:
+        """Keep the earliest and the latest time, as they are written."""
+        at = int(times.argmin()), int(times.argmax())
+        low, high = ((times[row], str(column[row])) for row in at)
+        self._span = (low, high) if self._span is None else (min(self._span[0], low), max(self._span[1], high))
+
+    @property
+    def time_span(self) -> list[str] | None:
+        """The earliest and the latest time as they are written; None without times."""
+        return None if self._span is None else [said for _, said in self._span]
 
     def _without_missing(self, column: Any) -> tuple[Any, Array | None]:
         """Return a batch as what values are taken as, and which are missing."""
@@ -287,6 +302,20 @@ class Rows:
         if len(self._table) == 0:
             return self._table
         return recode(column.indices.to_numpy(zero_copy_only=False), self._table)
+
+
+def joined(columns: list[Any]) -> Any:
+    """One column that tells documents of several; where one of them says nothing, neither does this."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(columns) == 1:
+        return columns[0]
+    return pc.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), _BETWEEN)
+
+
+def _shown(document: Any) -> str:
+    return str(document).replace(_BETWEEN, ", ")
 
 
 def _emptied(parts: list[Array]) -> Iterator[Array]:

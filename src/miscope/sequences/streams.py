@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -15,10 +17,12 @@ from miscope.errors import InputError
 from miscope.sequences.remote import is_url, open_url, public, size_of_url
 from miscope.sequences.sources import COMPRESSIONS, STDIN, Progress, shown
 
-__all__ = ["Meter", "Stream", "has_suffix", "name_of", "open_raw", "open_stream", "read_pieces", "size_of"]
+__all__ = ["Meter", "Stream", "for_arrow", "has_suffix", "name_of", "open_raw", "open_stream", "read_pieces", "size_of"]
 
 PIECE = 1 << 17
 """Bytes that are read at a time."""
+READ_AHEAD_ENDS = 0.02
+"""Seconds that a thread of pyarrow's gets to see that its stream has ended."""
 
 
 class Meter:
@@ -67,6 +71,46 @@ class Stream(io.RawIOBase):
     def record(self, name: str) -> dict[str, Any]:
         """What provenance keeps of a file that was read to its end."""
         return {"name": name, "bytes": self.size, "sha256": self._digest.hexdigest()}
+
+
+class _Gate(io.RawIOBase):
+    """A stream that ends at once when it is shut, also for threads that still read it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._lock, self._is_shut = stream, threading.Lock(), False
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read from the stream behind the gate."""
+        with self._lock:
+            return b"" if self._is_shut else self._stream.read(size)
+
+    def shut(self) -> None:
+        """Wait for a read that is under way; all later ones find the end."""
+        with self._lock:
+            self._is_shut = True
+
+
+@contextmanager
+def for_arrow(stream: IO[bytes]) -> Iterator[Any]:
+    """Yield a stream for pyarrow's readers, which read ahead in threads; none of these outlives an early end.
+
+    A thread that still needs the interpreter while that ends takes the process down. What they read is copied into
+    memory of Arrow's own, which they free without the interpreter.
+    """
+    import pyarrow as pa
+
+    gate = _Gate(stream)
+    try:
+        yield pa.BufferedInputStream(pa.PythonFile(gate, "r"), 1 << 20)
+    except BaseException:
+        gate.shut()
+        time.sleep(READ_AHEAD_ENDS)
+        raise
+    gate.shut()
 
 
 def name_of(file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import codecs
 import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -14,9 +15,9 @@ from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import STDIN
-from miscope.sequences.streams import Meter, has_suffix, name_of, open_raw, open_stream, size_of
+from miscope.sequences.streams import Meter, for_arrow, has_suffix, name_of, open_raw, open_stream, size_of
 
-__all__ = ["FEATHER_1", "PARQUET", "Input", "NotOfTypeError", "TableFile", "TextFile", "open_table"]
+__all__ = ["FEATHER_1", "PARQUET", "Input", "NotOfTypeError", "TableFile", "TextFile", "in_memory", "open_table"]
 
 PARQUET, FEATHER_1 = b"PAR1", b"FEA1"
 BLOCK = 1 << 20
@@ -111,15 +112,15 @@ class TextFile(TableFile):
         self.name, self._file, self._encoding, self._meter = name_of(file), file, encoding, meter
         self._input = Input(file)
         with self._input.open() as stream:
-            head = stream.read(HEAD)
-        if not head.strip():
+            head = stream.read(BLOCK + 1)  # the first block, and that it is not the last
+        if not head[:HEAD].strip():
             raise InputError(f"{self.name!r} is empty")
-        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head))
+        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:HEAD]))
         self.has_header = True
-        names, types = self._columns()
+        names, types = self._columns(head)
         if not set(names) & set(wanted) and all(map(_is_number, names)):
             self.has_header = False
-            names, types = self._columns()
+            names, types = self._columns(head)
         self.types = dict(zip(names, types, strict=True))
         if len(self.types) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -128,23 +129,22 @@ class TextFile(TableFile):
     def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
         """See `TableFile`."""
         records: list[dict[str, Any]] = []
-        with self._parsed(columns, text, self._meter, records) as reader:
-            yield from reader
+        with (
+            self._explained(),
+            self._input.open(self._meter, records) as stream,
+            for_arrow(stream) as source,
+        ):
+            yield from self._parsed(source, columns, text, self._encoding)
         self.record = records[0]
 
-    def _columns(self) -> tuple[list[str], list[Any]]:
-        with self._parsed({}, False) as reader:
-            return reader.schema.names, reader.schema.types
+    def _columns(self, head: bytes) -> tuple[list[str], list[Any]]:
+        with self._explained():
+            decoded = codecs.getincrementaldecoder(self._encoding)().decode(head).encode()
+            size = min(BLOCK, len(decoded) - 1) if len(head) > BLOCK else BLOCK  # its last row may be cut
+            schema = self._parsed(in_memory(decoded), {}, False, "utf-8", size).schema
+        return schema.names, schema.types
 
-    @contextmanager
-    def _parsed(
-        self,
-        columns: Mapping[str, Any],
-        text: bool,
-        meter: Meter | None = None,
-        records: list[dict[str, Any]] | None = None,
-    ) -> Iterator[Any]:
-        import pyarrow as pa
+    def _parsed(self, source: Any, columns: Mapping[str, Any], text: bool, encoding: str, size: int = 0) -> Any:
         from pyarrow import csv
 
         convert = csv.ConvertOptions(include_columns=list(columns), column_types=columns, strings_can_be_null=text)
@@ -152,11 +152,16 @@ class TextFile(TableFile):
             convert.null_values = [""]
         one = len(getattr(self, "types", "??")) == 1  # then an empty line is a missing value
         parse = csv.ParseOptions(delimiter=self.separator, newlines_in_values=True, ignore_empty_lines=not one)
-        read = csv.ReadOptions(block_size=BLOCK, encoding=self._encoding, use_threads=False)
+        read = csv.ReadOptions(block_size=size or BLOCK, encoding=encoding, use_threads=False)
         read.autogenerate_column_names = not self.has_header
+        return csv.open_csv(source, read, parse, convert)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        import pyarrow as pa
+
         try:
-            with self._input.open(meter, records) as stream:
-                yield csv.open_csv(stream, read, parse, convert)
+            yield
         except (pa.ArrowInvalid, UnicodeError, LookupError) as error:
             raise self._reason(error) from error
 
@@ -269,6 +274,15 @@ class Input:
         if meter is not None and records is not None:
             meter.add(self._record[0]["bytes"])
             records += self._record
+
+
+def in_memory(data: bytes) -> Any:
+    """A stream over memory of Arrow's own, whose threads do not need the interpreter to free it."""
+    import pyarrow as pa
+
+    buffer = pa.allocate_buffer(len(data))
+    memoryview(buffer).cast("B")[:] = data
+    return pa.BufferReader(buffer)
 
 
 def _once(file: str) -> bool:

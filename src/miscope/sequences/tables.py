@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from miscope.sequences.json_lines import JsonFile
 from miscope.sequences.list_columns import read_lists
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.prices import Gaps, check_gaps, split_at_gaps
-from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_not_number, not_a_number
+from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_not_number, joined, not_a_number
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
@@ -32,11 +32,19 @@ LONG = 200
 ORDER = ["int", "float", "string"]
 
 
+class Names(NamedTuple):
+    """Which columns are read: that of values, those that tell documents, and that of times."""
+
+    value: str
+    tellers: list[str]
+    time: str | None
+
+
 def read_table(
     path: Paths,
     column: str | None = None,
     *,
-    document: str | None = None,
+    document: str | Sequence[str] | None = None,
     time: str | None = None,
     as_: str | None = None,
     gaps: Gaps = None,
@@ -77,7 +85,7 @@ def read_table(
         lists, as tokenised data do, every row is a document: whole numbers are its codes, strings its symbols.
     document
         A column that says of which document each row is: a new one begins wherever its value changes. The rows of one
-        document stand together.
+        document stand together. Several columns, such as ``["bird", "bout"]``, say it together.
     time
         A column of times, which must go forward inside documents: dates, times (ISO 8601, or 10/31/2019, 31.10.2019,
         20191031 and the like), or numbers.
@@ -137,10 +145,11 @@ def read_table(
     made_by = None if tokenizer is None else tokenizer_from(tokenizer)
     files = expand(path)
     meter = Meter(files, progress)
-    others = {"document": document, "time": time}
-    wanted = {name for name in (column, document, time) if name is not None}
+    tellers = [] if document is None else [document] if isinstance(document, str) else list(document)
+    others = [*tellers, *([] if time is None else [time])]
+    wanted = {*others, *([] if column is None else [column])}
     tables = [open_table(file, separator, encoding, meter, wanted) for file in files]
-    column = _checked_columns(tables, column, [name for name in others.values() if name is not None])
+    column = _checked_columns(tables, column, others)
     named = label_of(files)
     said: dict[str, Any] = {
         "reader": "read_table",
@@ -159,13 +168,14 @@ def read_table(
         keep_times=gaps is not None or (conversion is not None and conversion.change is not None),
     )
     kinds = _kinds(tables, column, conversion, symbols)
-    rows = _read(tables, (column, document, time), kinds, rules, meter)
+    rows = _read(tables, Names(column, tellers, time), kinds, rules, meter)
     if rows.n_values == 0:
         raise InputError(f"there is not one value in column {column!r} of {named}")
     if conversion is None:
         conversion = _conversion_of(rows, column)
     said |= {
-        **others,
+        "document": tellers[0] if len(tellers) == 1 else tellers or None,
+        "time": time,
         "as": conversion.text,
         "separator": tables[0].separator,
         "header": all(table.has_header for table in tables),
@@ -173,6 +183,8 @@ def read_table(
         "rows": rows.n_rows,
         "sources": [table.record for table in tables],
     }
+    if (span := rows.time_span) is not None:
+        said["times"] = span
     return _made(rows, conversion, symbols, gaps, said)
 
 
@@ -229,7 +241,11 @@ def _lists(
 
 
 def _refuse_for_lists(
-    column: str, document: str | None, time: str | None, conversion: Conversion | None, as_texts: dict[str, Any]
+    column: str,
+    document: str | Sequence[str] | None,
+    time: str | None,
+    conversion: Conversion | None,
+    as_texts: dict[str, Any],
 ) -> None:
     if document is not None or time is not None or (conversion is not None and conversion.needs_numbers):
         raise InputError(
@@ -255,7 +271,7 @@ def _check_texts(as_texts: dict[str, Any], others: dict[str, Any]) -> None:
 
 def _read(
     tables: list[TableFile],
-    names: tuple[str, str | None, str | None],
+    names: Names,
     kinds: list[str],
     rules: Rules,
     meter: Meter,
@@ -273,21 +289,23 @@ def _read(
             continue  # in text, fractions are symbols as they are written
         except NotOfTypeError:
             if kind == kinds[-1]:
-                raise _bad_value(table, names[0]) from None
+                raise _bad_value(table, names.value) from None
             continue
         break
     return rows
 
 
-def _read_one(table: TableFile, names: tuple[str, str | None, str | None], rows: Rows) -> None:
+def _read_one(table: TableFile, names: Names, rows: Rows) -> None:
     import pyarrow as pa
 
-    value, *others = names
+    value, tellers, time = names
     types = {"int": pa.int64(), "string": pa.string()}
-    columns = {name: pa.string() for name in others if name is not None} | {value: types.get(rows.kind, pa.float64())}
+    others = [*tellers, *([] if time is None else [time])]
+    columns = dict.fromkeys(others, pa.string()) | {value: types.get(rows.kind, pa.float64())}
     rows.begin(table.name)
     for batch in table.batches(columns, rows.kind == "string"):
-        rows.add(batch.column(value), *(None if name is None else batch.column(name) for name in others))
+        documents = joined([batch.column(name) for name in tellers]) if tellers else None
+        rows.add(batch.column(value), documents, None if time is None else batch.column(time))
 
 
 def _bad_value(table: TableFile, column: str) -> InputError:

@@ -121,6 +121,7 @@ class TimeReader:
         found = None if self.how == "numbers" else _parsed(column, str(self.how))
         if found is None:
             row = _first_other(column, str(self.how))
+            _check_there(column[row].as_py(), where(row))
             raise InputError(
                 f"{where(row)} has the time {column[row].as_py()!r}, not written as those before it ({self.how})"
             )
@@ -140,12 +141,7 @@ class TimeReader:
             found = {how: _parsed(column, how) for how in FORMATS if _parsed(column.slice(0, 16), how) is not None}
         spans = {how: _span(read) for how, read in found.items() if read is not None}
         if not spans:
-            first = column[0].as_py()
-            raise InputError(
-                f"{where(0)} has the time {first!r}, or a later one is written otherwise: times are read as ISO 8601 "
-                "(2019-10-11 18:05:00), as 10/31/2019, 31.10.2019 and the like, or as numbers; rewrite the column, or "
-                "read without it"
-            )
+            raise _not_a_time(column, where)
         how = min(spans, key=lambda how: spans[how])
         self._set(how, SECONDS[ISO[how][0] if how in ISO else "us"])
 
@@ -205,17 +201,41 @@ def _parsed(column: Any, how: str) -> Array | None:
     return ticks if len(ticks) == 0 or ticks.min() > YEAR_1000 else None
 
 
-def _first_other(column: Any, how: str) -> int:
-    """Return the first row that is not written as `how` says, by halving."""
+def _not_a_time(column: Any, where: Where) -> InputError:
+    """Say which row is not written as the others are, or the first, where times are written in no way that is known."""
+    head = [column.slice(row, 1) for row in range(min(len(column), 16))]
+    fitting = {how: sum(_fits(cell, how) for cell in head) for how in ("numbers", *ISO, *FORMATS)}
+    known = {how: (_first_other(column, how), n) for how, n in fitting.items() if n}
+    row, others = 0, ""
+    if known:
+        how = max(known, key=lambda how: known[how])
+        row, others = known[how][0], f" where others are written as {how}"
+    value = column[row].as_py()
+    _check_there(value, where(row))
+    return InputError(
+        f"{where(row)} has the time {value!r}{others}: times are read as ISO 8601 (2019-10-11 18:05:00), as "
+        "10/31/2019, 31.10.2019 and the like, or as numbers; correct it, or read without the column"
+    )
+
+
+def _check_there(value: str, where: str) -> None:
+    """Refuse a time that is empty."""
+    if not value:
+        raise InputError(f"{where} has no time; leave such rows out, or read without the time column")
+
+
+def _fits(part: Any, how: str) -> bool:
     import pyarrow as pa
 
-    def fits(part: Any) -> bool:
-        return (_cast(part, pa.float64()) if how == "numbers" else _parsed(part, how)) is not None
+    return (_cast(part, pa.float64()) if how == "numbers" else _parsed(part, how)) is not None
 
+
+def _first_other(column: Any, how: str) -> int:
+    """Return the first row that is not written as `how` says, by halving."""
     low, high = 0, len(column)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(column.slice(low, middle - low)) else (low, middle)
+        low, high = (middle, high) if _fits(column.slice(low, middle - low), how) else (low, middle)
     return low
 
 

@@ -106,7 +106,8 @@ def tokenizer_from(source: Any, *, revision: str | None = None) -> Tokenizer:
     if path.is_file():
         label = path.resolve().parent.name if path.name == "tokenizer.json" else path.stem
         return _prepared(_from_file(tokenizers, path), label or path.stem)
-    if not path.is_dir() and (not name or name.startswith((".", "/", "~", "\\")) or name.count("/") > 1):
+    looks_like_file = path.suffix in (".json", ".model") or name.startswith((".", "/", "~", "\\"))
+    if not path.is_dir() and (not name or looks_like_file or name.count("/") > 1):
         raise InputError(f"there is no file or folder {name!r} with a tokenizer")
     found = _pretrained(name, revision, path.is_dir())
     return _of_transformers(found, path.resolve().name if path.is_dir() else name)

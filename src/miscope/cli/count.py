@@ -11,7 +11,7 @@ import typer
 
 from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, read_files, spelt, takes_files
-from miscope.cli.sources import MaxMemory
+from miscope.cli.sources import LagsOption, MaxMemory
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,14 +35,7 @@ def count(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The file of counts: .arrow.", show_default=False)
     ],
-    lags: Annotated[
-        str | None,
-        typer.Option(
-            help="1:10000 (log-spaced), 1:10000:50 (50 of them), all:512, or 1,2,5. Default: log-spaced to a "
-            "quarter of the longest document, 10000 at most.",
-            show_default=False,
-        ),
-    ] = None,
+    lags: LagsOption = None,
     blocks: Annotated[
         int | None,
         typer.Option(help="Blocks of the jackknife that gives the bars; 0 for none. Default: 32.", show_default=False),

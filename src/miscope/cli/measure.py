@@ -11,7 +11,17 @@ from miscope.cli.common import check_output, guarded, note, print_curve, progres
 from miscope.cli.count import are_counts, load_counts
 from miscope.cli.files import FILES_HELP, Reading, advice, as_spelt, read_files, spelt, takes_files
 from miscope.cli.fit import check_fittable, fit_measured
-from miscope.cli.sources import Cluster, Exact, MaxMemory, check_source, draw, exact_of, in_symbols, make_process
+from miscope.cli.sources import (
+    Cluster,
+    Exact,
+    LagsOption,
+    MaxMemory,
+    check_source,
+    draw,
+    exact_of,
+    in_symbols,
+    make_process,
+)
 from miscope.errors import InputError, choice
 
 if TYPE_CHECKING:
@@ -57,14 +67,7 @@ def measure(
         int | None,
         typer.Option(help="Symbols in each of them. Default: 4096, or what the process has.", show_default=False),
     ] = None,
-    lags: Annotated[
-        str | None,
-        typer.Option(
-            help="1:10000 (log-spaced), 1:10000:50 (50 of them), all:512, or 1,2,5. Default: log-spaced to a "
-            "quarter of the longest document, 10000 at most.",
-            show_default=False,
-        ),
-    ] = None,
+    lags: LagsOption = None,
     estimator: Annotated[
         str,
         typer.Option(

@@ -93,7 +93,7 @@ def plan(
 ) -> None:
     """Before a long run: up to which lag so much data can tell mutual information from chance, or what measuring costs.
 
-    Of a curve or a process, how far so much data will see:
+    Of a curve or a process, how far so much data will see. For example:
 
       miscope plan --process power-law-binary:amplitude=0.1,exponent=0.4 --n-documents 64 --length 4096
 
@@ -101,7 +101,8 @@ def plan(
 
       miscope plan --process ising-chain:coupling=1.2 --length 1000 --lag 20
 
-    Of data, what `miscope measure` with the same options will do, how long it will take and in how much memory:
+    Of data, what `miscope measure` with the same options will do, how long it will take and in how much memory. For
+    example:
 
       miscope plan part-*.txt.gz --unit word --lags all:5000
 

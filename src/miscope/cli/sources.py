@@ -26,6 +26,7 @@ __all__ = [
     "QUANTILES",
     "Cluster",
     "Exact",
+    "LagsOption",
     "MaxMemory",
     "Quantiles",
     "check_source",
@@ -41,6 +42,15 @@ __all__ = [
 Quantiles = Annotated[
     int | None,
     typer.Option(help="Symbols that real numbers are cut into, equally frequent. Default: 4.", show_default=False),
+]
+
+LagsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="1:10000 (log-spaced), 1:10000:50 (50 of them), all:512, or 1,2,5. Default: log-spaced to a quarter of "
+        "the longest document, 10000 at most.",
+        show_default=False,
+    ),
 ]
 
 MaxMemory = Annotated[

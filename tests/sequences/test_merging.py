@@ -42,6 +42,7 @@ def test_the_most_frequent_and_the_rest():
     assert set(WORDS.merge("top:4", other="rare").alphabet) == {*often, "rare"}
 
 
+@pytest.mark.extras
 def test_top_is_by_frequency():
     text = ms.Sequences.from_arrays(TEXT)
     assert Merging.parse("top:5").of(text).names == ms.models.by_frequency(text, 5).names

@@ -301,7 +301,7 @@ class TestMeasure:
         (["short.json", "--laws", "all,exponential"], ["unknown law 'all'"]),
         (["short.json", "--floor", "yse"], ["unknown floor 'yse'", "did you mean 'yes'?"]),
         (["short.json", "-o", "fit.parquet"], ["fit.parquet", ".json"]),
-        (["short.json", "-o", "fit"], ["fit should end in one of .json"]),
+        (["short.json", "-o", "fit"], ["fit should end in .json"]),
         (["short.json", "--plot", "fit.jpg"], ["fit.jpg", ".png, .svg, .pdf"]),
         (["short.json", "-o", "short.json"], ["short.json is one of the files to be read"]),
         (["short.json", "-o", "./short.json"], ["one of the files to be read"]),
@@ -366,7 +366,7 @@ def test_ranges_that_cannot_be_fitted(files, refused, lags, errors):
     [
         (["short.json", "missing.json"], ["cannot read 'missing.json'"]),
         (["-", "-"], ["once only"]),
-        (["short.json", "long.json", "--parameter", "exponnt"], ["unknown parameter", "did you mean 'exponent'?"]),
+        (["short.json", "long.json", "--parameter", "exponnt"], ["unknown --parameter", "did you mean 'exponent'?"]),
         (["short.json", "long.json", "--level", "95"], ["--level lies between 0 and 1"]),
         (["short.json", "later.json"], ["later.json is a fit of version 99", "fit the curve again"]),
         (["short.json", "damaged.json"], ["damaged.json is a damaged fit of miscope"]),

@@ -15,7 +15,7 @@ help: ## this list
 
 # Environments: made when missing, made anew when what they are made from has changed.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@echo "setting up $(VENV) (once; a minute or two)"
+	@echo "setting up $(VENV) (once; a few minutes)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP_INSTALL) --upgrade pip

@@ -235,6 +235,15 @@ def test_curves_are_those_of_one_machine(client, texts):
             np.testing.assert_array_equal(curve.excess_stderr, curves[2].excess_stderr)
 
 
+@pytest.mark.parametrize("null", ["global", "document", "rotate", "none"])
+def test_every_null_of_sequences_at_hand(client, texts, null):
+    whole = ms.read(texts, unit="word", documents="line")
+    here = ms.measure(whole, [1, 2], blocks=4, null=null, seed=3)
+    there = ms.measure(whole, [1, 2], blocks=4, null=null, seed=3, cluster=client)
+    for name in ("mi", "null", "excess_stderr", "p_values"):
+        np.testing.assert_array_equal(getattr(there, name), getattr(here, name), err_msg=name)
+
+
 def test_a_counter_that_was_closed_can_be_asked_again(client):
     sequences = corpus([300, 400], 9)
     with ClusterCounter(sequences, [1, 2], 3, "sparse", client=client) as counter:

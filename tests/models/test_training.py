@@ -316,6 +316,13 @@ class TestTrouble:
         with pytest.raises(TrainingError, match="not even one document of 8 symbols fits"):
             train(Fragile(largest=0, error=error), CHAIN, steps=2, batch=64, length=8)
 
+    def test_a_processor_without_bfloat16_for_such_a_network(self):
+        def error(text):
+            return RuntimeError("could not create a primitive descriptor for the LSTM forward propagation")
+
+        with pytest.raises(TrainingError, match=r'this processor has no bfloat16 .* precision="float32"'):
+            train(Fragile(largest=0, error=error), CHAIN, steps=2, **SMALL)
+
     def test_other_errors_are_left_alone(self):
         with pytest.raises(KeyError, match="mine"):
             train(Broken(), CHAIN, steps=2, **SMALL)

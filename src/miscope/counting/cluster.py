@@ -29,7 +29,7 @@ from miscope.counting.cluster_plan import METHODS, Means, Plan, choose_method, m
 from miscope.counting.cluster_sources import HeldCodes, ReadShards
 from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.lags import Lags, parse_lags
-from miscope.counting.tally import Cells, Kernel, PairData
+from miscope.counting.tally import Kernel, PairData
 from miscope.errors import InputError, choice, require
 from miscope.sequences import Sequences
 from miscope.sequences.codes import Array, histogram
@@ -372,19 +372,6 @@ class ClusterCounter(Counted):
     def dashboard(self) -> str:
         """Address of the scheduler's dashboard (which takes bokeh on its machine)."""
         return str(self.workers.client.dashboard_link)
-
-    @property
-    def n_symbols_seen(self) -> int:
-        """How many different symbols the corpus holds."""
-        return len(self.symbols)
-
-    def original(self, cells: Cells) -> Cells:
-        """Cells with the codes of the corpus, where these were compacted for counting."""
-        size = self.data.alphabet_size
-        if size == self.sequences.alphabet_size:
-            return cells
-        left, right = self.symbols[cells.keys // size], self.symbols[cells.keys % size]
-        return Cells(cells.offsets, left.astype(np.int64) * self.sequences.alphabet_size + right, cells.counts)
 
     def map(
         self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None

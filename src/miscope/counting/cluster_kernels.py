@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from miscope.counting.sparse import leave_out
+from miscope.counting.sparse import add_whole, settle
 from miscope.counting.tally import SMALL
 
 __all__ = ["add_sides", "combine_pairs", "count_sides", "group_positions", "merge_blocks", "merge_whole", "route_pairs"]
@@ -176,30 +176,8 @@ def merge_blocks(symbol, block, size, start, count_start, right, count, first, l
                     n += 1
             left[j, np.int64(a) - first] += pairs
             run += 1
-        for e in range(n):
-            total[symbols[e]] += counts[e]
-        for e in range(n):
-            b = symbols[e]
-            m = np.int64(total[b])
-            histogram = np.int64(blocks[e]) + 1
-            last = where[b] == e
-            if m < SMALL:
-                small[0, m] += last
-                small[histogram, m] -= 1
-                small[histogram, m - np.int64(counts[e])] += 1
-                continue
-            if row[b] == 0:
-                large[:, n_large] = m
-                n_large += 1
-                row[b] = n_large
-            leave_out(small, large, histogram, row[b] - 1, np.int64(counts[e]))
-            if last:
-                row[b] = 0
-        for e in range(n):
-            total[symbols[e]] = 0
-    for h in range(1, small.shape[0]):
-        for m in range(1, small.shape[1]):
-            small[h, m] += small[0, m]
+        n_large = settle((symbols, blocks, counts), n, where, total, row, small, large, n_large)
+    add_whole(small)
     return n_large
 
 

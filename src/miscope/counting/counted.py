@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from miscope.counting.blocks import Blocks
-from miscope.counting.tally import Kernel, PairData
+from miscope.counting.tally import Cells, Kernel, PairData
 
 __all__ = ["CorpusSummary", "Counted", "Progress"]
 
@@ -90,8 +90,8 @@ class Counted(ABC):
         What is left out in turn.
     method
         Who counts, in a word.
-    n_symbols_seen
-        How many different symbols the corpus holds.
+    symbols
+        The codes that occur, ascending.
     notes
         What the reader of a result has to know of how it was counted.
     data
@@ -102,13 +102,22 @@ class Counted(ABC):
     lags: np.ndarray
     blocks: Blocks
     method: str
+    symbols: np.ndarray
     data: PairData
     notes: tuple[str, ...] = ()
 
     @property
-    @abstractmethod
     def n_symbols_seen(self) -> int:
         """How many different symbols the corpus holds."""
+        return len(self.symbols)
+
+    def original(self, cells: Cells) -> Cells:
+        """Cells with the codes of the corpus, where these were compacted for counting."""
+        size = self.data.alphabet_size
+        if size == self.sequences.alphabet_size:
+            return cells
+        left, right = self.symbols[cells.keys // size], self.symbols[cells.keys % size]
+        return Cells(cells.offsets, left.astype(np.int64) * self.sequences.alphabet_size + right, cells.counts)
 
     @property
     def has_codes(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,12 +17,13 @@ from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.lags import Lags, parse_lags
 from miscope.counting.memory import Memory, held_bytes, memory_budget
 from miscope.counting.pairs import Fingerprints, PairCounts
-from miscope.counting.tally import BatchKernel, Cells, Kernel, LagFingerprints, PairData
+from miscope.counting.tally import BatchKernel, Kernel, PairData
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
 
 if TYPE_CHECKING:
     from miscope.counting.dense import TableKernel
+    from miscope.counting.fourier import FourierKernel
 
 __all__ = [
     "METHODS",
@@ -85,7 +87,7 @@ def count_fingerprints(
     """
     counter = Counter(sequences, lags, blocks, method, max_memory=max_memory)
     if counter.method == "fourier":
-        parts = counter.many_at_once(threads, progress)
+        parts = counter.map_parts(lambda kernel, lags: kernel.fingerprints_of(lags), threads, progress)
     else:
         parts = counter.map(lambda kernel, lag: kernel.fingerprints(lag), threads, progress)
     return Fingerprints.from_lags(counter.lags, parts, counter.n_symbols_seen)
@@ -170,11 +172,6 @@ class Counter(Counted):
         ):
             object.__setattr__(self, name, value)
 
-    @property
-    def n_symbols_seen(self) -> int:
-        """How many different symbols the corpus holds."""
-        return len(self.symbols)
-
     def kernel(self) -> Kernel:
         """The chosen kernel, prepared; one that reads the corpus piece by piece where memory is too little for it."""
         from miscope.counting.bits import BitsKernel
@@ -202,14 +199,6 @@ class Counter(Counted):
         sides = {id(side): side for side in (self.data.left, self.data.right)}
         return sum(side.nbytes for side in sides.values() if _is_mapped(side))
 
-    def original(self, cells: Cells) -> Cells:
-        """Cells with the codes of the corpus, where these were compacted for counting."""
-        size = self.data.alphabet_size
-        if size == self.sequences.alphabet_size:
-            return cells
-        left, right = self.symbols[cells.keys // size], self.symbols[cells.keys % size]
-        return Cells(cells.offsets, left.astype(np.int64) * self.sequences.alphabet_size + right, cells.counts)
-
     def map(
         self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None
     ) -> list[_T]:
@@ -229,19 +218,28 @@ class Counter(Counted):
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def many_at_once(self, threads: int | None = None, progress: Progress | None = None) -> list[LagFingerprints]:
-        """Fingerprints of all lags by the Fourier kernel, each part of many lags; in the order of the lags."""
+    def map_parts(
+        self,
+        task: Callable[[FourierKernel, np.ndarray], _T],
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[_T]:
+        """Run ``task(kernel, lags)`` for parts of many lags, of the Fourier kernel; in the order of the lags."""
         from miscope.counting.fourier import FourierKernel
 
         report = _Report(progress, sum(self.pairs_at(int(lag)) for lag in self.lags))
         kernel = self.kernel()
         assert isinstance(kernel, FourierKernel)
-        found: list[LagFingerprints] = []
+        found: list[_T] = []
         with ThreadPoolExecutor(thread_count(threads)) as pool:
-            for batch in kernel.batches():
-                kernel.count(batch, pool, report.add)
-                parts = np.split(batch, range(kernel.width, len(batch), kernel.width))
-                found += pool.map(kernel.fingerprints_of, parts)
+            try:
+                for batch in kernel.batches():
+                    kernel.count(batch, pool, report.add)
+                    parts = np.split(batch, range(kernel.width, len(batch), kernel.width))
+                    found += pool.map(functools.partial(task, kernel), parts)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return found
 
     def _tasks(

@@ -18,7 +18,17 @@ from numba import njit
 
 from miscope.counting.tally import SMALL, Cells, LagFingerprints, PairData, compact
 
-__all__ = ["SparseKernel", "leave_out", "pair_cells", "pair_tally", "pair_tally_whole", "side_tally", "tally_entries"]
+__all__ = [
+    "SparseKernel",
+    "add_whole",
+    "leave_out",
+    "pair_cells",
+    "pair_tally",
+    "pair_tally_whole",
+    "settle",
+    "side_tally",
+    "tally_entries",
+]
 
 
 class _Groups(NamedTuple):
@@ -148,32 +158,39 @@ def pair_tally(right, starts, position, after, block, lag, shift, n_blocks, alph
     total = np.zeros(alphabet_size, np.uint32)
     row = np.zeros(alphabet_size, np.uint32)
     entries = (np.empty(longest, np.uint32), np.empty(longest, block.dtype), np.empty(longest, np.uint32))
-    symbols, blocks, counts = entries
     for a in range(len(starts) - 1):
         n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, shift, where, entries)
-        for e in range(n):
-            total[symbols[e]] += counts[e]
-        for e in range(n):
-            b = symbols[e]
-            count = np.int64(total[b])
-            histogram = np.int64(blocks[e]) + 1
-            last = where[b] == e
-            if count < SMALL:
-                small[0, count] += last
-                small[histogram, count] -= 1
-                small[histogram, count - np.int64(counts[e])] += 1
-                continue
-            if row[b] == 0:
-                large[:, n_large] = count
-                n_large += 1
-                row[b] = n_large
-            leave_out(small, large, histogram, row[b] - 1, np.int64(counts[e]))
-            if last:
-                row[b] = 0
-        for e in range(n):
-            total[symbols[e]] = 0
-    _add_whole(small)
+        n_large = settle(entries, n, where, total, row, small, large, n_large)
+    add_whole(small)
     return small, large[:, :n_large].copy()
+
+
+@njit(nogil=True, cache=True)
+def settle(entries, n, where, total, row, small, large, n_large):  # type: ignore[no-untyped-def]
+    """Tally the entries of one left symbol; `total` and `row` are room to work in, zeros before and after."""
+    symbols, blocks, counts = entries
+    for e in range(n):
+        total[symbols[e]] += counts[e]
+    for e in range(n):
+        b = symbols[e]
+        count = np.int64(total[b])
+        histogram = np.int64(blocks[e]) + 1
+        last = where[b] == e
+        if count < SMALL:
+            small[0, count] += last
+            small[histogram, count] -= 1
+            small[histogram, count - np.int64(counts[e])] += 1
+            continue
+        if row[b] == 0:
+            large[:, n_large] = count
+            n_large += 1
+            row[b] = n_large
+        leave_out(small, large, histogram, row[b] - 1, np.int64(counts[e]))
+        if last:
+            row[b] = 0
+    for e in range(n):
+        total[symbols[e]] = 0
+    return n_large
 
 
 @njit(nogil=True, cache=True)
@@ -188,8 +205,8 @@ def leave_out(small, large, histogram, row, count):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _add_whole(small):  # type: ignore[no-untyped-def]
-    # The left-out tallies were kept as changes against the whole.
+def add_whole(small):  # type: ignore[no-untyped-def]
+    """Turn left-out tallies that were kept as changes against the whole into tallies."""
     for h in range(1, small.shape[0]):
         for count in range(1, small.shape[1]):
             small[h, count] += small[0, count]
@@ -251,7 +268,7 @@ def tally_entries(total, symbols, blocks, counts, n_blocks):  # type: ignore[no-
                 small[histogram, count - np.int64(counts[e])] += 1
             else:
                 leave_out(small, large, histogram, row[symbols[e]], np.int64(counts[e]))
-    _add_whole(small)
+    add_whole(small)
     return small, large
 
 

@@ -57,11 +57,6 @@ class StoredCounts(Counted):
         self.data = PairData(nothing, nothing, corpus.offsets, self.blocks.bounds, n_blocks, counts.alphabet_size)
         self.symbols = counts.symbols
 
-    @property
-    def n_symbols_seen(self) -> int:
-        """How many different symbols the corpus holds."""
-        return len(self.symbols)
-
     def pairs_at(self, lag: int) -> int:
         """Number of pairs at one lag."""
         return int(self._counts.cells(self._index[lag]).counts.sum())

@@ -96,29 +96,7 @@ def ask_all(counter: Counted, ask: Question, threads: int | None, progress: Prog
     """Ask at every lag; of a kernel that counts all lags at once, for many lags at a time."""
     if not (isinstance(counter, Counter) and counter.method == "fourier" and isinstance(ask, _Information)):
         return counter.map(ask, threads, progress)
-    many, kernel = ask.many, counter.kernel()
-    assert isinstance(kernel, FourierKernel)
-    total = int(_pairs(counter).sum())
-    so_far = 0
-
-    def done(pairs: int) -> None:
-        nonlocal so_far
-        so_far += pairs
-        if progress is not None:
-            progress(so_far, total)
-
-    done(0)
-    found: list[LagResult] = []
-    with ThreadPoolExecutor(thread_count(threads)) as pool:
-        try:
-            for batch in kernel.batches():
-                kernel.count(batch, pool, done)
-                parts = [batch[start : start + kernel.width] for start in range(0, len(batch), kernel.width)]
-                found += [result for part in pool.map(lambda lags: many(kernel, lags), parts) for result in part]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return found
+    return [result for part in counter.map_parts(ask.many, threads, progress) for result in part]
 
 
 def nulls_of_all(

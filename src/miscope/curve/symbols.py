@@ -104,18 +104,19 @@ def _provenance(counter: Counted, memory: Correction | None, null: dict[str, Any
 def _surrogate_counter(null: nulls.Null, counter: Counted, generator: np.random.Generator) -> Counter:
     """A counter for one draw from a null: its own right side, or whole sequences of the user's."""
     sequences, n_blocks = counter.sequences, counter.blocks.count
+    method, memory = (counter.method, counter.memory) if isinstance(counter, Counter) else ("auto", None)
     if null == "document":  # both sides permuted as one, so that no symbol is paired with itself
         shuffled = dataclasses.replace(sequences, codes=nulls.surrogate(sequences, null, generator))
-        return Counter(shuffled, counter.lags, n_blocks, counter.method)
+        return Counter(shuffled, counter.lags, n_blocks, method, max_memory=memory)
     if not callable(null):
         right = nulls.surrogate(sequences, null, generator)
-        return Counter(sequences, counter.lags, n_blocks, counter.method, right, aligned=null == "rotate")
+        return Counter(sequences, counter.lags, n_blocks, method, right, aligned=null == "rotate", max_memory=memory)
     drawn = nulls.call_null(null, sequences, generator)
     if not np.array_equal(drawn.offsets, sequences.offsets):
         raise InputError(
             "a null must return sequences with the documents' lengths unchanged, so that blocks correspond"
         )
-    return Counter(drawn, counter.lags, n_blocks, "auto")
+    return Counter(drawn, counter.lags, n_blocks, "auto", max_memory=memory)
 
 
 class _Passes:

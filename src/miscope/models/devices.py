@@ -10,7 +10,7 @@ import torch
 
 from miscope.errors import InputError, choice, require
 
-__all__ = ["accelerator_on", "chosen_device", "chosen_precision", "is_out_of_memory"]
+__all__ = ["accelerator_on", "chosen_device", "chosen_precision", "is_out_of_memory", "lacks_bfloat16"]
 
 PRECISIONS = {"float32": "no", "bfloat16": "bf16"}
 
@@ -68,3 +68,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and ("allocate memory" in text or "out of memory" in text)
+
+
+def lacks_bfloat16(error: BaseException) -> bool:
+    """Whether an error says that torch has no kernel of a recurrent network for this processor."""
+    return isinstance(error, RuntimeError) and "could not create a primitive descriptor" in str(error)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from miscope.errors import MiscopeError
 from miscope.models.batches import Batch, Sources
 from miscope.models.checkpoints import Checkpoint, Progressed
-from miscope.models.devices import is_out_of_memory
+from miscope.models.devices import is_out_of_memory, lacks_bfloat16
 from miscope.models.trained import History
 
 __all__ = ["Run", "Settings", "TrainingError"]
@@ -291,6 +291,10 @@ class Run:
             yield
             return
         except Exception as error:
+            if lacks_bfloat16(error):
+                raise TrainingError(
+                    'this processor has no bfloat16 for such networks: train them with precision="float32"'
+                ) from error
             if not is_out_of_memory(error):
                 raise
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__

@@ -92,6 +92,8 @@ def tokenizer_from(source: Any, *, revision: str | None = None) -> Tokenizer:
     """
     if isinstance(source, Tokenizer):
         return source
+    if isinstance(source, str | os.PathLike):
+        _check_named(os.path.expanduser(os.fspath(source)))  # noqa: PTH111 - as below
     tokenizers = require("tokenizers", "hub", _PURPOSE)
     if isinstance(source, tokenizers.Tokenizer):
         return _prepared(source, "tokenizer")
@@ -106,11 +108,15 @@ def tokenizer_from(source: Any, *, revision: str | None = None) -> Tokenizer:
     if path.is_file():
         label = path.resolve().parent.name if path.name == "tokenizer.json" else path.stem
         return _prepared(_from_file(tokenizers, path), label or path.stem)
-    looks_like_file = path.suffix in (".json", ".model") or name.startswith((".", "/", "~", "\\"))
-    if not path.is_dir() and (not name or looks_like_file or name.count("/") > 1):
-        raise InputError(f"there is no file or folder {name!r} with a tokenizer")
     found = _pretrained(name, revision, path.is_dir())
     return _of_transformers(found, path.resolve().name if path.is_dir() else name)
+
+
+def _check_named(name: str) -> None:
+    """Refuse what looks like a file and is none, before anything is loaded that could read it."""
+    looks_like_file = Path(name).suffix in (".json", ".model") or name.startswith((".", "/", "~", "\\"))
+    if not Path(name).exists() and (not name or looks_like_file or name.count("/") > 1):
+        raise InputError(f"there is no file or folder {name!r} with a tokenizer")
 
 
 def _prepared(backend: Any, label: str) -> Tokenizer:

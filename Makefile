@@ -61,6 +61,8 @@ bench: $(VENV)/.bench ## measure speed against other programs, side by side, int
 	$(BIN)/python benchmarks/reading.py --write
 	$(BIN)/python benchmarks/fourier.py --write
 	$(BIN)/python benchmarks/streaming.py --write
+	$(BIN)/python benchmarks/plan.py --write
+	$(BIN)/python benchmarks/cluster.py --write
 
 cost-model: $(VENV)/.bench ## measure the constants by which `method="auto"` chooses
 	$(BIN)/python benchmarks/cost_model.py

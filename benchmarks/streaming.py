@@ -91,7 +91,8 @@ def measured(n_bytes: int, n_words: int) -> list[str]:
         "",
         f"## {TITLE}: lags {LAGS}, 32 blocks, two cores",
         "",
-        f'*In pieces*: memory-mapped, with `max_memory="{MEMORY}"`; *in memory*: the same codes, held as an array.',
+        f'*In pieces*: memory-mapped, with `max_memory="{MEMORY["bytes"]}"` (words: `"{MEMORY["words"]}"`); '
+        "*in memory*: the same codes, held as an array.",
         "",
         "| corpus | in memory | reading once | in pieces | over both | <= 1.3 | private memory in pieces |",
         "|---|---|---|---|---|---|---|",

@@ -179,17 +179,29 @@ class StreamedSparse:
     def count(self, lags: np.ndarray, pool: Executor, done: Done) -> None:
         """Read the corpus once for each range of symbols, and count these lags."""
         self._found = {}
-        sums = [tuple(_Sum(self.data.n_blocks) for _ in range(3)) for _ in lags]
-        block_pairs = np.zeros((len(lags), len(self.data.bounds) - 1), np.int64)
+        sums, block_pairs = self._no_sums(len(lags))
         for first, last in self._ranges(len(lags)):
             held = self._gather(first, last, lags, pool)
-            _finish([pool.submit(self._add, sums[k], held, k, int(lag), block_pairs[k]) for k, lag in enumerate(lags)])
+            self._tally(sums, block_pairs, held, lags, pool)
             done(int(sum(np.count_nonzero(held.after > lag) for lag in lags)))
         for k, lag in enumerate(lags):
             joint, left, right = (each.fingerprints() for each in sums[k])
             if self.data.right is not self.data.left:
                 right = compact(*self._right_side(int(lag)))
             self._found[int(lag)] = LagFingerprints(joint, left, right, block_pairs[k])
+
+    def tally(self, held: _Gathered, lags: np.ndarray, pool: Executor) -> None:
+        """Count one range of symbols, for nothing but the time that it takes."""
+        self._tally(*self._no_sums(len(lags)), held, lags, pool)
+
+    def _no_sums(self, n_lags: int) -> tuple[list[tuple[_Sum, ...]], np.ndarray]:
+        sums = [tuple(_Sum(self.data.n_blocks) for _ in range(3)) for _ in range(n_lags)]
+        return sums, np.zeros((n_lags, len(self.data.bounds) - 1), np.int64)
+
+    def _tally(
+        self, sums: list[tuple[_Sum, ...]], block_pairs: np.ndarray, held: _Gathered, lags: np.ndarray, pool: Executor
+    ) -> None:
+        _finish([pool.submit(self._add, sums[k], held, k, int(lag), block_pairs[k]) for k, lag in enumerate(lags)])
 
     def fingerprints(self, lag: int) -> LagFingerprints:
         """What was counted at one lag."""

@@ -19,7 +19,6 @@ from miscope.counting.doors import Counter
 from miscope.counting.fourier import FourierKernel
 from miscope.counting.sparse import SparseKernel
 from miscope.counting.streaming import PIECE, StreamedSparse
-from miscope.counting.tally import PairData
 from miscope.curve.asking import _Information, question
 from miscope.curve.rehearsed_estimates import Estimating, Known, Run, best, n_pairs_at, repeated, timed
 from miscope.curve.symbols import _surrogate_counter, measure_symbols
@@ -28,6 +27,8 @@ from miscope.sequences import Sequences
 __all__ = ["Run", "Seconds", "n_pairs_at", "part_of", "rehearse"]
 
 _SHORTEST, _LONGEST = 0.05, 0.4  # seconds that timing a step may take, about
+_LONGEST_SPARSE = 1.0
+_TRIED_OF = 4  # ranges of symbols of which one is tried, about, in a larger part
 _SHARE = 0.05  # of the predicted time, between these
 _LEAST = 2**17  # symbols that are counted at least, if there are so many
 _FEWEST_LAGS = 128  # that the Fourier kernel is tried with
@@ -137,7 +138,9 @@ class _Rehearsal(Estimating):
         if method == "fourier":
             return self._fourier_part()
         least = min(n, max(_LEAST, 2 * int(whole.lags[-1])))
-        while n // 2 >= least and self._prepare_cost(method, n) + 2 * self._lag_cost(method, n) > self.budget:
+        # The more symbols, the farther away is the sparse kernel's memory: as many as a second allows.
+        budget = _LONGEST_SPARSE if method == "sparse" and not whole.streams else self.budget
+        while n // 2 >= least and self._prepare_cost(method, n) + 2 * self._lag_cost(method, n) > budget:
             n //= 2
         each = max(self._lag_cost(method, n), 1e-5) / threads
         k = int(np.clip(self.budget / each, 2 * threads, 64 * threads)) // threads * threads
@@ -271,27 +274,36 @@ class _Rehearsal(Estimating):
         return prepare, counting, estimate
 
     def _streamed_sparse(self, part: Counter) -> tuple[float, float]:
-        """Seconds for the passes of the sparse kernel over a corpus in pieces: to find places, and lag by lag."""
-        whole, threads = self.whole, self.run.threads
-        batches = StreamedSparse(whole.data, whole.lags, whole.memory)
-        share = len(part.data.left) / self.n
+        """Seconds for the readings of the sparse kernel over a corpus in pieces, and for counting what they gather.
 
-        def of(data: PairData, k: int) -> float:
-            lags = part.lags[:k]
-            kernel = StreamedSparse(data, lags, 2**62)
-            return best(lambda: kernel.count(lags, self.pool, _nobody), 2)
-
-        few, more = min(threads, len(part.lags)), min(5 * threads, len(part.lags))
-        nothing = of(self._little(part).data, few) / few
-        first, last = of(part.data, few), of(part.data, more)
-        each = (last - first) / (more - few) if more > few else last / few
-        places = max(first - few * each, 0.1 * first)
-        prepare = count = 0.0
-        for batch in batches.batches():
-            n_ranges = len(batches._ranges(len(batch)))
-            prepare += n_ranges * places / share
-            count += len(batch) * (max(each - nothing, 0.0) / share + n_ranges * nothing)
-        return prepare, count
+        Two of the ranges of symbols are gathered and counted, from a part of the corpus, with as much less memory.
+        """
+        whole = self.whole
+        wanted = StreamedSparse(whole.data, whole.lags, whole.memory)
+        batches = wanted.batches()
+        n_ranges = len(wanted._ranges(len(batches[0])))
+        n = min(self.n, len(part.data.left) * max(1, n_ranges // _TRIED_OF))
+        larger = part_of(whole, n)
+        larger = larger if larger.longest > int(batches[0][-1]) else part_of(whole, n, at_longest=True)
+        lags = np.unique(np.minimum(batches[0], larger.longest - 1))
+        blocks = min(whole.blocks.count, larger.n_symbols)
+        data = Counter(larger, lags, blocks, "sparse").data
+        share = larger.n_symbols / self.n
+        kernel = StreamedSparse(data, lags, int(whole.memory * share))
+        ranges = kernel._ranges(len(lags))
+        tried = [ranges[len(ranges) // 4], ranges[(3 * len(ranges)) // 4]]
+        gather = tally = 0.0
+        for first, last in tried:
+            seconds, held = timed(lambda first=first, last=last: kernel._gather(first, last, lags, self.pool))
+            gather += seconds / len(tried)
+            tally += timed(lambda held=held: kernel.tally(held, lags, self.pool))[0] / len(tried)
+        little = self._little(part).data
+        few = lags[: self.run.threads]
+        nothing = best(lambda: StreamedSparse(little, few, 2**62).count(few, self.pool, _nobody), 2) / len(few)
+        n_lags = sum(map(len, batches))
+        tally = max(tally - nothing * len(lags), 0.1 * tally) / share + nothing * len(lags)
+        readings = n_ranges * n_lags / len(lags)
+        return gather / share * readings, tally * readings
 
     def _reading(self) -> float:
         """Seconds to read the corpus once."""

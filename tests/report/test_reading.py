@@ -92,7 +92,12 @@ def test_a_folder_without_results_is_refused(tmp_path):
         ('{"format": "miscope.curve", "version": 0}', "measure again, or use the miscope that wrote it"),
         ('{"format": "miscope decay fit", "version": 0}', "fit the curve again"),
         ('{"format": "miscope.telepathy", "version": 1}', "which this version of miscope does not show"),
-        ('{"exchangeable": 1, "part_p": 2, "ratios": 3}', "make it again, or use the miscope that wrote it"),
+        ('{"exchangeable": 1, "part_p": 2, "ratios": 3}', r"early version of miscope.*miscope uniformity PART PART"),
+        (
+            '{"format": "miscope.drift", "version": 0, "miscope": "0.0.1"}',
+            r"by miscope 0\.0\.1 in version 0 .*make it again",
+        ),
+        ('{"format": "miscope.study", "version": 9}', r"of another version in version 9 .*this one .* reads version 1"),
         ('{"data": {"label": "a"}, "models": [{"label": "b"}], "factor": 1, "level": 1}', "make it again"),
         ('{"bounds": [], "slopes": [], "p_trend": 0}', "make it again"),
     ],
@@ -144,3 +149,13 @@ def test_a_page_that_stands_there_is_kept_when_another_fails(tmp_path, other):
     with pytest.raises(InputError):
         report([other, 3], tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text() == "kept"
+
+
+def test_pairs_and_reaches_are_read_from_files_of_their_own(tmp_path, probed, pairs):
+    pairs.save(tmp_path / "pairs.json")
+    (tmp_path / "reach.json").write_text(json.dumps(probed[0].to_dict()))
+    items, notes = collect(tmp_path)
+    assert [(item.kind, item.name) for item in items] == [("contributions", "pairs.json"), ("reach", "reach.json")]
+    assert not notes
+    text = report(tmp_path, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "a forgetful model" in text

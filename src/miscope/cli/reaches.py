@@ -13,6 +13,7 @@ from miscope.cli.models import in_alphabet, n_parameters, names_model, need_torc
 from miscope.cli.models import text_options as options_of_training
 from miscope.cli.sources import QUANTILES, make_process, read_files
 from miscope.errors import InputError
+from miscope.formats import marked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -349,4 +350,4 @@ def as_json(found: Results) -> str:
         for each in found.models
     ]
     body = {"data": {"label": found.label, "law": found.law}, "factor": first.factor, "level": first.level}
-    return json.dumps(finite({**body, "models": models}), ensure_ascii=False, allow_nan=False)
+    return json.dumps(finite(marked("reaches", {**body, "models": models})), ensure_ascii=False, allow_nan=False)

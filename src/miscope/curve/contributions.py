@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from miscope.atomic import atomic_path
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.doors import count_pairs
 from miscope.counting.tally import Cells
 from miscope.curve.measuring import as_sequences
 from miscope.errors import InputError, choice, require
 from miscope.estimation.jackknife import false_discovery, jackknife
+from miscope.formats import marked
 from miscope.sequences import Sequences
 
 __all__ = ["Contributions", "contributions"]
@@ -87,6 +91,27 @@ class Contributions:
 
         return pa.table(self._columns())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in it, JSON-able: numbers, and the columns of `to_table`; nan is None."""
+        names = ("lag", "total", "n_pairs", "n_kinds", "n_tested", "null_name", "label")
+        about = {name: getattr(self, name) for name in names} | {"warnings": list(self.warnings)}
+        columns = {name: [_plain(each) for each in values] for name, values in self.to_table().to_pydict().items()}
+        return marked("contributions", about | {"columns": columns})
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_dict` as JSON, which `miscope.report` shows.
+
+        >>> import tempfile
+        >>> import miscope as ms
+        >>> path = Path(tempfile.mkdtemp()) / "pairs.json"
+        >>> ms.contributions("to be or not to be " * 50, lag=1, blocks=8).save(path)
+        >>> json.loads(path.read_text())["format"]
+        'miscope.contributions'
+        """
+        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        with atomic_path(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
     def to_frame(self) -> Any:
         """A pandas data frame with one row a pair (needs the extra ``pandas``)."""
         pandas = require("pandas", "pandas", "to_frame()")
@@ -130,6 +155,10 @@ class Contributions:
             lines.append("  ".join(cells).rstrip())
         note = "* not what the null gives, at a false discovery rate of 5 % over all pairs tested"
         return "\n".join([head, *lines, note, *(f"warning: {text}" for text in self.warnings)])
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def contributions(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -294,9 +295,9 @@ class _Rehearsal(Estimating):
         tried = [ranges[len(ranges) // 4], ranges[(3 * len(ranges)) // 4]]
         gather = tally = 0.0
         for first, last in tried:
-            seconds, held = timed(lambda first=first, last=last: kernel._gather(first, last, lags, self.pool))
+            seconds, held = timed(partial(kernel._gather, first, last, lags, self.pool))
             gather += seconds / len(tried)
-            tally += timed(lambda held=held: kernel.tally(held, lags, self.pool))[0] / len(tried)
+            tally += timed(partial(kernel.tally, held, lags, self.pool))[0] / len(tried)
         little = self._little(part).data
         few = lags[: self.run.threads]
         nothing = best(lambda: StreamedSparse(little, few, 2**62).count(few, self.pool, _nobody), 2) / len(few)

@@ -16,6 +16,7 @@ from torch import nn
 from miscope.counting.lags import Lags, log_lags, parse_lags
 from miscope.curve.measuring import as_sequences
 from miscope.errors import InputError
+from miscope.formats import marked
 from miscope.models.base import device_of, label_of
 from miscope.processes.base import SymbolProcess
 from miscope.processes.checking import whole_number
@@ -92,7 +93,7 @@ class Couplings:
         listed = {name: getattr(self, name).tolist() for name in ("lags", "values", "stderr")}
         tables = None if self.tables is None else self.tables.tolist()
         about = {"n_contexts": self.n_contexts, "context": self.context, "label": self.label}
-        return listed | {"tables": tables} | about
+        return marked("couplings", listed | {"tables": tables} | about)
 
     def __repr__(self) -> str:
         return f"Couplings({self.label}: {len(self.lags)} lags {self.lags[0]}..{self.lags[-1]})"

@@ -14,6 +14,7 @@ from miscope.counting.doors import Progress
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import measure
 from miscope.errors import InputError
+from miscope.formats import marked
 from miscope.probing.permutation import composition_of, merged
 from miscope.probing.saying import aligned, lag_words, left_out, p_words, plain, shown_lags
 from miscope.probing.splits import Origin, Units, as_parts
@@ -119,7 +120,7 @@ class Drift:
     def to_dict(self) -> dict[str, Any]:
         """All of it, JSON-able; None stands for what is not known."""
         names = [each.name for each in dataclasses.fields(self)]
-        return {name: plain(getattr(self, name)) for name in names} | {"sentence": self.sentence}
+        return marked("drift", {name: plain(getattr(self, name)) for name in names} | {"sentence": self.sentence})
 
     def __repr__(self) -> str:
         return (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from miscope.errors import InputError
+from miscope.formats import marked
 from miscope.probing.sides import Side, both_sides
 from miscope.processes.checking import number_between, real_number, whole_number
 
@@ -94,7 +95,8 @@ class Reach:
         names = ("lag", "low", "high", "level", "factor", "bound", "unit")
         about = {name: _plain(getattr(self, name)) for name in names}
         listed = {name: [_plain(value) for value in values.tolist()] for name, values in self._columns().items()}
-        return about | {"labels": list(self.labels), "warnings": list(self.warnings), "curves": listed}
+        more = {"labels": list(self.labels), "warnings": list(self.warnings), "curves": listed}
+        return marked("reach", about | more)
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         names = ("data", "data_stderr", "model", "model_stderr", "ratio", "ratio_stderr", "smoothed", "used")

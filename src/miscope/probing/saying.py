@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miscope.curve import MICurve
+from miscope.formats import marked
 from miscope.probing.splits import Units
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def as_dict(found: Uniformity) -> dict[str, Any]:
         {"first": found.names[i], "second": found.names[j]} | plain(vars(row)) for i, j, row in found.comparisons
     ]
     made["influence"] = [plain(each.to_dict()) for each in found.influence]
-    return made
+    return marked("uniformity", made)
 
 
 def _distance_dict(each: Distance) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from scipy import special
 from miscope.counting.lags import Lags, parse_lags
 from miscope.errors import InputError
 from miscope.estimation.covariance import gaussian_information
+from miscope.formats import marked
 from miscope.models.base import label_of
 from miscope.models.pieces import Progress, pieces
 from miscope.models.sampling import Sampler, describe, real_moments
@@ -119,7 +120,7 @@ class Spectrum:
 
     def to_dict(self) -> dict[str, Any]:
         """All that was found, JSON-able."""
-        return {
+        body = {
             "label": self.label,
             "correlation_length": self.correlation_length,
             "low": self.low,
@@ -134,6 +135,7 @@ class Spectrum:
             "warnings": list(self.warnings),
             "provenance": dict(self.provenance),
         }
+        return marked("spectrum", body)
 
     def __repr__(self) -> str:
         return f"Spectrum({self.label!r}: correlation length {self.correlation_length:.4g} symbols)"

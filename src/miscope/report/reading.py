@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from miscope.errors import FormatError, InputError
+from miscope.formats import checked_kind, marked
 
 __all__ = ["HOW_MADE", "Item", "collect"]
 
@@ -22,6 +23,7 @@ HOW_MADE = {
     "couplings": "miscope probe MODEL --couplings --json > model.json",
     "contributions": "miscope.contributions(sequences, lag)",
     "comparison": "miscope.compare(fit, other)",
+    "study": "miscope study shen2019 --folder FOLDER",
 }
 """How each kind of result comes about, for messages and for pages."""
 
@@ -97,7 +99,7 @@ def _of_object(given: Any) -> Item:
         if kind == "DecayFit":
             return Item("fit", given, given.label or "fit")
         if kind == "Reach":
-            return Item("reach", _reach(given), f"reach of {given.labels[1] or 'the model'}")
+            return Item("reach", _reaches(given.to_dict(), given.labels), f"reach of {given.labels[1] or 'the model'}")
         if kind in ("Uniformity", "Drift", "Spectrum", "Couplings"):
             return Item(
                 kind.lower(), given.to_dict(), f"{kind.lower()} of {getattr(given, 'label', '') or 'the parts'}"
@@ -105,24 +107,18 @@ def _of_object(given: Any) -> Item:
         if kind == "Comparison":
             return Item("comparison", vars(given) | {"different": given.different}, "comparison")
         if kind == "Contributions":
-            return Item("contributions", _contributions(given), f"pairs of {given.label or 'the data'}")
+            return Item("contributions", given.to_dict(), f"pairs of {given.label or 'the data'}")
     raise InputError(
         f"a report is made from results of miscope (curves, fits, reaches, …) and names of their files, not from "
         f"{kind}: {given!r:.60}"
     )
 
 
-def _reach(found: Any) -> dict[str, Any]:
-    """A reach as `miscope compare` writes it."""
-    one = {"model": found.labels[1], "label": found.labels[1], "parameters": None, "horizon": None, "verdict": None}
-    body = {"data": {"label": found.labels[0], "law": ""}, "factor": found.factor, "level": found.level}
-    return body | {"models": [one | {"reach": found.to_dict()}]}
-
-
-def _contributions(found: Any) -> dict[str, Any]:
-    names = ("lag", "total", "n_pairs", "n_kinds", "n_tested", "null_name", "label")
-    columns = {name: list(values) for name, values in found.to_table().to_pydict().items()}
-    return {name: getattr(found, name) for name in names} | {"warnings": list(found.warnings), "columns": columns}
+def _reaches(reach: dict[str, Any], labels: Any) -> dict[str, Any]:
+    """A reach as `miscope compare` writes several."""
+    one = {"model": labels[1], "label": labels[1], "parameters": None, "horizon": None, "verdict": None}
+    body = {"data": {"label": labels[0], "law": ""}, "factor": reach["factor"], "level": reach["level"]}
+    return marked("reaches", body | {"models": [one | {"reach": reach}]})
 
 
 def _named(path: Path) -> tuple[list[Item], list[str]]:
@@ -189,6 +185,13 @@ def _says_what_it_is(content: bytes) -> bool:
     return b'"miscope' in content[:200]
 
 
+def _of_kind(kind: str, body: dict[str, Any], name: str) -> Item:
+    """A result that says what it is; one reach as those of several models."""
+    if kind == "reach":
+        return Item("reach", _reaches(body, body["labels"]), name)
+    return Item("reach" if kind == "reaches" else kind, body, name)
+
+
 def _of_body(body: dict[str, Any], path: str, name: str) -> list[Item]:
     from miscope.curve.storage import from_bytes
     from miscope.decay.storage import FORMAT, from_json
@@ -203,9 +206,17 @@ def _of_body(body: dict[str, Any], path: str, name: str) -> list[Item]:
     if isinstance(body.get("fits"), list) and isinstance(body.get("comparisons"), list):  # fit --json
         parts = [*body["fits"], *body["comparisons"]]
         return [item for part in parts if isinstance(part, dict) for item in _of_body(part, path, name)]
+    kind = checked_kind(body, path)
+    if kind is not None:
+        return [_of_kind(kind, body, name)]
     for kind, marks in _MARKS.items():
         if marks <= body.keys():
-            return [Item(kind, body, name)]
+            if kind == "comparison":  # which stands inside of what `fit --json` prints
+                return [Item(kind, body, name)]
+            raise FormatError(
+                f"{path} was written by an early version of miscope, or changed since: make it again "
+                f"({HOW_MADE[kind]}), or use the miscope that wrote it"
+            )
     if str(body.get("format", "")).startswith("miscope"):
         raise FormatError(
             f"{path} is of the kind {body['format']!r}, which this version of miscope does not show: use the one that "

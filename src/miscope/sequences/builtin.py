@@ -1,9 +1,10 @@
-"""Text that every installation of Python has: the documentation strings of its standard library."""
+"""Data that are at hand: the documentation strings of Python's standard library, and prices that come with arch."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import os
 import platform
 import sysconfig
@@ -11,13 +12,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, MissingExtraError, choice
 from miscope.sequences.codes import offsets_of
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import UNITS, encode_documents, encoder_of
+from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress
 
-__all__ = ["builtin_corpus"]
+__all__ = ["builtin_corpus", "builtin_prices"]
 
 MIN_CHARACTERS = 200
 LEFT_OUT = {"test", "tests", "idle_test", "idlelib", "lib2to3", "turtledemo", "ensurepip", "encodings", "__pycache__"}
@@ -69,6 +71,41 @@ def builtin_corpus(unit: str = "character", fold_case: bool = False, progress: P
         "sha256": digest.hexdigest(),
     }
     return Sequences(encoded.codes, offsets_of(encoded.lengths), len(encoded.alphabet), encoded.alphabet, provenance)
+
+
+def builtin_prices(as_: str = "returns:sign") -> Sequences | Series:
+    """Return what the daily closing prices of the S&P 500 did, 1999 to 2018, from the data that come with arch.
+
+    Needs ``pip install "miscope[study]"``; nothing of arch is run.
+
+    Examples
+    --------
+    >>> builtin_prices().alphabet
+    ('-', '0', '+')
+
+    Parameters
+    ----------
+    as_
+        What becomes of the prices, as in `read_table`: ``"returns"`` (numbers), ``"returns:sign"``,
+        ``"returns:volatility:4"``, …
+
+    Raises
+    ------
+    MissingExtraError
+        arch is not installed.
+    """
+    from miscope.sequences.tables import read_table
+
+    found = importlib.util.find_spec("arch")
+    places = (
+        [Path(place) / "data/sp500/sp500.csv.gz" for place in (found.submodule_search_locations or [])] if found else []
+    )
+    for path in places:
+        if path.is_file():
+            return read_table(path, "Adj Close", time="Date", as_=as_, label="S&P 500")
+    raise MissingExtraError(
+        "prices of the S&P 500 come with 'arch', which is not installed: pip install \"miscope[study]\""
+    )
 
 
 def _module_texts(progress: Progress | None) -> Iterator[str]:

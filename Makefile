@@ -44,7 +44,7 @@ test-full: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
 test-core: $(CORE)/.installed
-	$(CORE)/bin/python -m pytest -q -p no:xdist -m "not extras" tests/core tests/cli tests/curve tests/sequences
+	OMP_NUM_THREADS=1 $(CORE)/bin/python -m pytest -q -n $(JOBS) -m "not extras" tests/core tests/cli tests/curve tests/sequences
 
 lint: $(VENV)/.installed ## formatting, style, types, and which way imports point
 	$(BIN)/ruff format --check .

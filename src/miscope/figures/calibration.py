@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.figures.style import COLOURS, MARKERS, STYLE, new_figure, save_figure
+from miscope.figures.style import COLOURS, MARKERS, STYLE, new_figure, plain_lags, save_figure
 
 __all__ = ["plot_coverage", "plot_false_alarms", "plot_single", "plot_verdicts"]
 
@@ -30,6 +30,7 @@ def _columns(rows: Sequence[Row], *names: str) -> list[np.ndarray]:
 
 def _lag_axis(axes: Any, label: str) -> None:
     axes.set_xscale("log")
+    plain_lags(axes.xaxis)
     axes.set_xlabel("lag (symbols)")
     axes.set_ylabel(label)
 
@@ -86,6 +87,7 @@ def plot_single(rows: Sequence[Row], path: str | Path) -> None:
             axes.set_title(name, fontsize=7.5)
             axes.set_xscale("log")
             axes.set_ylim(-0.03, 1.05)
+            plain_lags(axes.xaxis)
         for axes in list(grid.flat)[len(groups) :]:
             axes.set_visible(False)
         figure.supxlabel("lag (symbols)", fontsize=9)

@@ -13,7 +13,7 @@ from scipy import special
 
 from miscope.errors import InputError
 from miscope.figures.curves import check_scale, lower_end, short_label
-from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_figure, save_figure
+from miscope.figures.style import COLOURS, MARKERS, STYLE, check_suffix, new_figure, plain_lags, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +104,7 @@ def plot_reach(
         heading = drawn[0].sentence if title is None and len(drawn) == 1 else title
         if heading:
             figure.suptitle(_heading(heading, int(size[0] * 14)), fontsize=9)
+        plain_lags(below.xaxis)
         above.legend(framealpha=0.85, edgecolor="none", loc="best")
         if path is not None:
             save_figure(figure, path)
@@ -270,6 +271,8 @@ def plot_couplings(
             axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         for k, each in enumerate(drawn):
             _draw_couplings(axes, each, k, level, y_scale == "log")
+        if x_scale == "log":
+            plain_lags(axes.xaxis)
         if title:
             axes.set_title(textwrap.fill(title, 60))
         _explain_couplings(axes, y_scale == "log" and any(np.any(each.values < 0) for each in drawn))
@@ -379,6 +382,8 @@ def plot_spectrum(
             label = short_label(curve.label) if named else None  # the line is there already
             left.plot(curve.lags[shown], curve.excess[shown], marker, label=label, **style)
         right.set_ylim(bottom=0)
+        for axes in grid:
+            plain_lags(axes.xaxis)
         left.legend(framealpha=0.85, edgecolor="none", loc="lower left")
         if title:
             left.figure.suptitle(textwrap.fill(title, int(size[0] * 14)), fontsize=9)

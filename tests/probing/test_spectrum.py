@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import linalg
 
 import miscope as ms
 from known_models import LastSymbols, MarkovModel
@@ -138,3 +139,20 @@ def test_models_without_a_state_are_refused():
         spectrum(LSTM(300))
     with pytest.raises(InputError, match="do not fit into memory"):
         spectrum(LSTM(2, width=512), 10_000, 100_000)
+
+
+def test_slow_modes_that_cannot_be_told_apart_are_not_passed_over():
+    """Two slow, slowly turning pairs beside a fast mode that outputs show best; too little data to tell pairs apart.
+
+    Would show if the fast mode alone were taken, with its narrow interval: 0.4 symbols instead of 33.
+    """
+
+    def turning(modulus, angle):
+        return modulus * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+    closed = linalg.block_diag(turning(0.985, 0.002), turning(0.98, 0.004), [[0.3]])
+    feedback, readout = np.array([[0.05, 0.05, 0.05, 0.05, 0.8]]).T, np.array([[0.3, 0.3, 0.3, 0.3, 1.0]])
+    process = ms.processes.LinearRNN(recurrent=closed - feedback @ readout, feedback=feedback, readout=readout)
+    found = spectrum(LinearGaussianRNN.of(process), n_documents=16, length=512, seed=0)
+    assert found.low < process.law.correlation_length < found.high
+    assert any("slower modes" in text for text in found.warnings) or found.correlation_length > 10

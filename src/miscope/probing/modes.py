@@ -20,6 +20,7 @@ _NEGLIGIBLE = 1e-7  # variance of a direction, against the largest
 _MOST_LINEAR = 24
 _VISIBLE = 3.0  # amplitude over its error
 _LEAST_AMPLITUDE = 1e-3  # against that of the largest mode
+_HIDDEN_LENGTH, _HIDDEN_AMPLITUDE = 2.0, 0.02  # from where on a slower mode, not seen for certain, is told
 _STEP_OF_LENGTH = 1.4  # steps go by 2, and the best is twice the correlation length of mutual information
 
 
@@ -188,6 +189,9 @@ class ModeSet:
         Which of them outputs show.
     left_out
         Eigenvalues with each block left out, shape (n_blocks, m): for each mode the nearest.
+    together
+        Up to which mode, counted from the slowest, all have to be taken together for outputs to show them. Modes of
+        nearly the same eigenvalue cannot be told apart one by one, though their sum is well known.
     """
 
     step: int
@@ -196,6 +200,7 @@ class ModeSet:
     errors: Floats
     visible: npt.NDArray[np.bool_]
     left_out: Complexes
+    together: int
 
     @property
     def slowest(self) -> int:
@@ -206,6 +211,22 @@ class ModeSet:
     def length(self) -> float:
         """Its correlation length, in symbols."""
         return float(correlation_length(self.eigenvalues[self.slowest], self.step))
+
+    @property
+    def longest(self) -> float:
+        """The correlation length of the slowest modes that outputs show, if not one by one then together."""
+        return float(correlation_length(self.eigenvalues[min(self.together, self.slowest)], self.step))
+
+    @property
+    def hidden(self) -> float:
+        """The longest correlation length that outputs may show, too uncertain to say so; 0 where there is none.
+
+        Of modes slower by a factor of two at least than those seen, that are not small beside the largest.
+        """
+        lengths = correlation_length(self.eigenvalues, self.step)
+        apart = lengths > _HIDDEN_LENGTH * self.length
+        apart &= self.amplitudes > _HIDDEN_AMPLITUDE * self.amplitudes.max(initial=0.0)
+        return float(lengths[apart].max(initial=0.0))
 
     def rates(self) -> tuple[float, Floats]:
         """One over that length: of the whole, and with each block left out."""
@@ -246,32 +267,43 @@ def modes_of(run: Run, degree: int, n_slow: int) -> Modes:
         sets.append(_mode_set(transfers[-1], outputs))
         found = Modes(tuple(transfers), outputs, tuple(sets))
         # The error of ln(eigenvalue) = ln(eigenvalue^step) / step is least where eigenvalue^step = 1/e.
-        if step >= _STEP_OF_LENGTH * found.best.length or 2 * step > run.length // 4:
+        wanted = _STEP_OF_LENGTH * max(found.best.length, sets[-1].longest)
+        if step >= wanted or 2 * step > run.length // 4:
             return found
         step *= 2
 
 
 def _mode_set(by: Transfer, outputs: Outputs) -> ModeSet:
     values, tables = _decomposed(by.matrix, outputs.entry, outputs.readout)
-    order = np.argsort(-np.abs(values), kind="stable")
-    values, norms = values[order], _norms(tables[order])
+    norms, sums = _norms(tables), _norms(np.cumsum(tables, axis=0))
     n_blocks = len(by.left_out)
     near_values, near_norms = np.empty((n_blocks, len(values)), np.complex128), np.empty((n_blocks, len(values)))
+    near_sums = np.empty((n_blocks, len(values)))
     for block in range(n_blocks):
         parts = by.left_out[block], outputs.entry_left_out[block], outputs.readout_left_out[block]
         others, their_tables = _decomposed(*parts)
         nearest = np.abs(values[:, None] - others).argmin(axis=1)
         near_values[block], near_norms[block] = others[nearest], _norms(their_tables[nearest])
-    errors = np.sqrt((n_blocks - 1) / n_blocks * ((near_norms - near_norms.mean(axis=0)) ** 2).sum(axis=0))
+        near_sums[block] = _norms(np.cumsum(their_tables, axis=0))
+    errors, errors_of_sums = _errors(near_norms), _errors(near_sums)
     visible = (norms > _VISIBLE * errors) & (norms > _LEAST_AMPLITUDE * norms.max(initial=0.0))
-    return ModeSet(by.step, values, norms, errors, visible, near_values)
+    together = (sums > _VISIBLE * errors_of_sums) & (sums > _LEAST_AMPLITUDE * norms.max(initial=0.0))
+    first = int(np.argmax(together)) if together.any() else len(values) - 1
+    return ModeSet(by.step, values, norms, errors, visible, near_values, first)
+
+
+def _errors(left_out: Floats) -> Floats:
+    """Standard errors by the jackknife, shape (m,)."""
+    n = len(left_out)
+    return np.asarray(np.sqrt((n - 1) / n * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)))
 
 
 def _decomposed(matrix: Floats, entry: Floats, readout: Floats) -> tuple[Complexes, Complexes]:
-    """Eigenvalues, shape (m,), and for each mode the table ``entry v w readout``, shape (m, l, r)."""
+    """Eigenvalues, the slowest first, shape (m,), and of each mode the table ``entry v w readout``, shape (m, l, r)."""
     values, vectors = np.linalg.eig(matrix)
     both = np.einsum("lk,kr->klr", entry @ vectors, np.linalg.solve(vectors, readout.astype(vectors.dtype)))
-    return values.astype(np.complex128), both.astype(np.complex128)
+    order = np.argsort(-np.abs(values), kind="stable")
+    return values[order].astype(np.complex128), both[order].astype(np.complex128)
 
 
 def _norms(tables: Complexes) -> Floats:

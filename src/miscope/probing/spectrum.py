@@ -234,8 +234,9 @@ def spectrum(
     run = _run(model, n_documents, length, seed, discard, min(blocks, n_documents), progress)
     modes = modes_of(run, degree, n_slow)
     last = modes.best
-    by_step = {each.step: each.length for each in modes.sets if each.visible.any() or each is last}
+    by_step = {each.step: each.longest for each in modes.sets if each.visible.any()} | {last.step: last.length}
     centre, low, high = _interval(last)
+    high = max(high, last.hidden)
     real = hasattr(model, "n_channels")
     return Spectrum(
         correlation_length=centre,
@@ -327,6 +328,11 @@ def _warnings(modes: ModeSet, by_step: Mapping[int, float], length: int, n: int)
     last, centre = modes.step, modes.length
     if not modes.visible.any():
         found.append("no mode stands above its error in the outputs: the model has no memory, or the run is too short")
+    if modes.hidden:
+        found.append(
+            f"slower modes, of {modes.hidden:.3g} symbols, may be there, but are too uncertain to be counted: take more "
+            "or longer documents, and see how the curve of its samples ends (probe)"
+        )
     if last < centre or length < _TIMES * 2 * centre:
         wanted = int(20 * centre)
         found.append(

@@ -8,7 +8,7 @@ JOBS ?= auto
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-core lint bench cost-model calibrate clean
+.PHONY: help demo test test-full test-core lint docs bench cost-model calibrate clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP_INSTALL) --upgrade pip
-	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,models,hub,cluster,report]' --group test --group lint --group browser
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,models,hub,cluster,report,study]' --group test --group lint --group browser
 	@touch $@
 
 $(CORE)/.installed: pyproject.toml constraints.txt
@@ -32,6 +32,10 @@ $(CORE)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.bench: $(VENV)/.installed
 	@$(BIN)/python $(PIP_INSTALL) --group bench
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	@$(BIN)/python $(PIP_INSTALL) --group docs
 	@touch $@
 
 demo: $(VENV)/.installed ## measure text that every Python has, and draw it
@@ -51,6 +55,10 @@ lint: $(VENV)/.installed ## formatting, style, types, and which way imports poin
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs ## the book, its examples run: docs/_build/html/index.html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -j 2 -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 bench: $(VENV)/.bench ## measure speed against other programs, side by side, into benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py --write
@@ -72,5 +80,5 @@ calibrate: $(VENV)/.bench ## measure how far values and bars are to be trusted, 
 	cp miscope-calibration/calibration-*.png docs/images/
 
 clean: ## remove environments, caches and the demo's results
-	rm -rf $(VENV) $(CORE) dist build miscope-demo miscope-calibration .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CORE) dist build docs/_build docs/reference/generated miscope-demo miscope-calibration .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

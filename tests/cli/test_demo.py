@@ -1,25 +1,60 @@
 """`miscope demo`: runs once, and leaves what it names."""
 
+import json
 import re
 from pathlib import Path
+
+import pytest
 
 from miscope import MICurve
 
 
-def test_the_demo(folder, spawn):
-    outcome = spawn("demo", "--folder", "results")
-    assert outcome.status == 0
-    named = re.findall(r"results/[\w.-]+", outcome.stderr)
-    assert sorted(named) == ["results/characters.json", "results/mutual-information.png", "results/words.json"]
-    assert sorted(str(path.relative_to(folder)) for path in (folder / "results").iterdir()) == sorted(named)
+def check_texts(outcome, results):
+    """What needs the core alone."""
     for name in ("characters", "words"):
-        curve = MICurve.load(folder / "results" / f"{name}.json")
+        curve = MICurve.load(results / f"{name}.json")
         assert curve.label == name
         assert f"{name}: {curve.provenance['n_symbols']:,} symbols" in outcome.stdout
         assert curve.significant()[:5].all()
-    assert (folder / "results/mutual-information.png").stat().st_size > 10_000
+    assert (results / "mutual-information.png").stat().st_size > 10_000
     assert "miscope measure yourfile.txt" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_the_core_alone(folder, spawn, monkeypatch, tmp_path):
+    """Without the extras, text is measured all the same, and what is left out is named."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util\n"
+        "find_spec = importlib.util.find_spec\n"
+        "hidden = ('arch', 'torch', 'jinja2')\n"
+        "importlib.util.find_spec = lambda name, *more: None if name in hidden else find_spec(name, *more)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = spawn("demo", "--folder", "results")
+    assert outcome.status == 0
+    check_texts(outcome, folder / "results")
+    for what, extra in (("prices", "study"), ("networks", "models"), ("the report", "report")):
+        assert re.search(rf'left out: {what}, for want of \w+; pip install "miscope\[{extra}\]"', outcome.stderr)
+    assert "results/mutual-information.png" in outcome.stderr
+    assert len(list((folder / "results").iterdir())) == 5
+
+
+@pytest.mark.extras
+def test_all_of_it(folder, spawn):
+    outcome = spawn("demo", "--folder", "results", "--quick")
+    assert outcome.status == 0
+    results = folder / "results"
+    check_texts(outcome, results)
+    assert "results/report.html" in outcome.stderr
+    assert "left out" not in outcome.stderr
+    assert "S&P 500: 5,030 daily returns" in outcome.stdout
+    page = (results / "report.html").read_text(encoding="utf-8")
+    for shown in ("characters", "words", "signs of returns", "sizes of returns", "ElmanRNN 8", "Transformer 32 x 2"):
+        assert shown in page
+    assert [each["model"] for each in json.loads((results / "networks.json").read_text())["models"]] == [
+        "elmanrnn",
+        "transformer",
+    ]
 
 
 def test_a_file_in_place_of_the_folder(refused):

@@ -1,4 +1,8 @@
-"""`miscope study calibration`: tables, figures and a page, in a folder that a later run goes on from."""
+"""`miscope study`: findings, tables, figures and pages, in a folder that a later run goes on from."""
+
+import json
+
+import pytest
 
 GROUP = ("study", "calibration", "--workers", "1", "--folder", "out")
 
@@ -29,3 +33,44 @@ def test_bad_input(refused, folder):
     refused(*GROUP, "--scale", "ful", words=["unknown scale 'ful'", "'full'"])
     refused(*GROUP, "--groups", "sinlge", words=["unknown group", "'single'"])
     refused(*GROUP, "--workers", "0", words=["workers must be at least 1"])
+
+
+@pytest.mark.extras
+class TestShen2019:
+    def test_one_question(self, miscope, folder):
+        outcome = miscope("study", "shen2019", "--only", "regular", "--folder", "out", "--workers", "1")
+        assert outcome.status == 0
+        lines = outcome.stdout.splitlines()
+        assert lines[0] == "n-grams, hidden Markov models and regular grammars"
+        assert lines[1].startswith("  supported      Mutual information of n-gram models")
+        assert outcome.stderr.splitlines()[:2] == ["wrote out/report.html", "wrote out/findings.json"]
+        assert "--scale laptop decides more" in outcome.stderr
+        body = json.loads((folder / "out/findings.json").read_text())
+        again = miscope("study", "shen2019", "--only", "regular", "--folder", "out", "--workers", "1", "--json", "-q")
+        assert (again.status, again.stderr) == (0, "")
+        assert json.loads(again.stdout)["experiments"][0]["findings"] == body["experiments"][0]["findings"]
+
+    def test_what_it_would_take(self, miscope, folder):
+        outcome = miscope("study", "shen2019", "--only", "regular,linear", "--scale", "smoke", "--estimate")
+        assert outcome.status == 0
+        assert "from a few steps of each network" in outcome.stdout
+        assert "linear" in outcome.stdout
+        assert not (folder / "miscope-shen2019").exists()
+
+    def test_bad_input(self, refused, folder):
+        (folder / "file").write_text("x")
+        group = ("study", "shen2019", "--folder")
+        refused(*group, "file", "--only", "regular", words=["it is a file; name a folder"])
+        refused(*group, "out", "--scale", "labtop", words=["unknown scale 'labtop'", "'laptop'"])
+        refused(*group, "out", "--only", "atention", words=["unknown experiment 'atention'", "'attention'"])
+        refused(*group, "out", "--workers", "0", words=["workers must be at least 1"])
+        refused(*group, "out", "--prices-column", "Close", words=["without a file"])
+        refused(*group, "out", "--only", "language", "--corpus", "no.txt", words=["no.txt"])
+        refused(*group, "out", "--only", "prices", "--prices", "no.csv", words=["no.csv"])
+        assert not (folder / "out").exists()
+
+    def test_other_settings(self, miscope, refused, folder):
+        (folder / "out").mkdir()
+        (folder / "out/settings.json").write_text('{"study": "shen2019", "scale": "laptop"}')
+        words = ["other settings", "scale: 'laptop' there, 'smoke' now", "name another folder"]
+        refused("study", "shen2019", "--folder", "out", "--only", "regular", words=words)

@@ -1,10 +1,11 @@
-"""`miscope demo`: the instrument at work on text that every Python has."""
+"""`miscope demo`: the instrument at work on text and prices that are at hand, and on two networks, in one report."""
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,14 +18,32 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 _SHOWN = (1, 10, 100, 1000)
+_AMPLITUDE, _EXPONENT = 0.1, 0.4  # of the power law that networks learn
+_CONTEXT = 256
+_NETWORKS = {  # class, arguments, steps of training, documents in a step, documents drawn, symbols in each
+    "ElmanRNN": ({"width": 8}, 400, 64, 512, 4096),
+    "Transformer": ({"width": 32, "depth": 2, "context": _CONTEXT}, 250, 16, 1024, _CONTEXT),
+}
+_QUICK = (4, 16, 512)  # steps, documents and symbols of --quick, which shows that all works
+_MISSING = {
+    "arch": ("prices", 'pip install "miscope[study]"'),
+    "torch": ("networks", 'pip install "miscope[models]"'),
+    "jinja2": ("the report", 'pip install "miscope[report]"'),
+}
 
 
 @guarded
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where to write the results.")] = Path("miscope-demo"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Networks that have hardly learnt anything: seconds instead of minutes.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
 ) -> None:
-    """Measure the documentation of Python's standard library, by characters and by words.
+    """Measure text and prices, train two networks and see how far they remember, and show it all in one report.
+
+    The text is the documentation of Python's standard library, the prices are those of the S&P 500 that come with the
+    package arch; an RNN and a Transformer learn a power law. What needs a package that is not installed is left out.
 
     Example: miscope demo --folder results
     """
@@ -36,15 +55,24 @@ def demo(
         check_output(folder, [])
     started = time.perf_counter()
     folder.mkdir(exist_ok=True)
-    curves = [_measure(unit, quiet) for unit in ("character", "word")]
-    for curve in curves:
-        curve.save(folder / f"{curve.label}.json")
+    there = {name for name in _MISSING if importlib.util.find_spec(name) is not None}
+    texts = [_measure(unit, quiet) for unit in ("character", "word")]
     figure = folder / "mutual-information.png"
-    plot(curves, figure, title="Documentation of Python's standard library")
-    for curve in curves:
+    plot(texts, figure, title="Documentation of Python's standard library")
+    written = _kept(texts, folder, quiet)
+    for curve in texts:
         say(_summary(curve))
+    if "arch" in there:
+        prices = _prices()
+        written += _kept(prices, folder, quiet)
+        say(_summary_of_prices(prices))
+    if "torch" in there:
+        written.append(_networks(folder, quick, quiet))
+    page = _page(written, folder, quiet) if "jinja2" in there else None
     if not quiet:
-        note(_farewell(folder, figure, time.perf_counter() - started))
+        for name in sorted(_MISSING.keys() - there):
+            note(f"left out: {_MISSING[name][0]}, for want of {name}; {_MISSING[name][1]}")
+        note(_farewell(page or figure, folder, time.perf_counter() - started))
 
 
 def _measure(unit: str, quiet: bool) -> MICurve:
@@ -55,6 +83,78 @@ def _measure(unit: str, quiet: bool) -> MICurve:
         corpus = builtin_corpus(unit, progress=progress)
     with progress_bar(f"counting {unit}s", "pairs", quiet) as progress:
         return measure(corpus, "1:10000", null="document", label=f"{unit}s", progress=progress)
+
+
+def _kept(curves: list[MICurve], folder: Path, quiet: bool) -> list[Path]:
+    """Curves and their fits, as files."""
+    from miscope.decay import fit
+
+    written = []
+    with progress_bar("fitting", "curves", quiet) as progress:
+        for k, curve in enumerate(curves):
+            stem = curve.label.replace(" ", "-")
+            paths = [folder / f"{stem}.json", folder / f"{stem}-fit.json"]
+            curve.save(paths[0])
+            fit(curve).save(paths[1])
+            written += paths
+            if progress is not None:
+                progress(k + 1, len(curves))
+    return written
+
+
+def _prices() -> list[MICurve]:
+    """Curves of the signs and of the sizes of daily returns."""
+    from miscope.curve import measure
+    from miscope.sequences.builtin import builtin_prices
+
+    kinds = {"signs of returns": "returns:sign", "sizes of returns": "returns:volatility:4"}
+    return [measure(builtin_prices(conversion), "1:500", label=name) for name, conversion in kinds.items()]
+
+
+def _networks(folder: Path, quick: bool, quiet: bool) -> Path:
+    """Train both on a power law, probe them, and write how far each keeps it."""
+    from miscope.atomic import atomic_path
+    from miscope.cli.reaches import Compared, Results, as_json, table
+    from miscope.decay import fit
+    from miscope.models import naming, train
+    from miscope.probing import probe, reach
+    from miscope.processes import PowerLawBinary
+
+    truth = PowerLawBinary(_AMPLITUDE, _EXPONENT)
+    found = []
+    for kind, (arguments, steps, batch, documents, length) in _NETWORKS.items():
+        if quick:
+            steps, documents, length = (
+                min(each, most) for each, most in zip((steps, documents, length), _QUICK, strict=True)
+            )
+        network = naming.make(kind, 2, arguments)
+        with progress_bar(f"training {network.label}", "steps", quiet) as progress:
+            model = train(network, truth, steps=steps, batch=batch, length=_CONTEXT, seed=0, progress=progress)
+        model.save(folder / f"{kind.lower()}.safetensors")
+        with progress_bar(f"probing {network.label}", "symbols", quiet) as progress:
+            lags = f"1:{min(length - 1, 1000)}"
+            curve = probe(model, lags, documents, length, seed=1, label=network.label, progress=progress)
+        curve.save(folder / f"{kind.lower()}.json")
+        found.append(Compared(kind.lower(), model.n_parameters, model.horizon, reach(truth, curve), fit(curve)))
+    results = Results(truth.label, "power law", found)
+    path = folder / "networks.json"
+    with atomic_path(path) as temporary:
+        temporary.write_text(as_json(results) + "\n", encoding="utf-8")
+    say(table(results))
+    return path
+
+
+def _page(written: list[Path], folder: Path, quiet: bool) -> Path:
+    from miscope.report import report
+
+    results: list[Any] = [*written, folder / "elmanrnn.json", folder / "transformer.json"]
+    with progress_bar("fitting", "curves", quiet) as progress:
+        return report(
+            [path for path in results if path.exists()],
+            folder / "report.html",
+            title="miscope at work: text, prices, and two networks",
+            progress=progress,
+        )
 
 
 def _summary(curve: MICurve) -> str:
@@ -79,11 +179,20 @@ def _summary(curve: MICurve) -> str:
     return "\n".join([*lines, *(f"     warning: {text}" for text in curve.warnings), ""])
 
 
-def _farewell(folder: Path, figure: Path, seconds: float) -> str:
+def _summary_of_prices(curves: list[MICurve]) -> str:
+    lines = [f"S&P 500: {curves[0].provenance['n_symbols']:,} daily returns"]
+    for curve in curves:
+        seen = curve.lags[curve.significant()]
+        reach = f"up to lag {seen.max():,} (days)" if len(seen) else "at no lag"
+        lines.append(f"     {curve.label}: dependence is seen {reach} (false discovery rate 5 %)")
+    return "\n".join([*lines, ""])
+
+
+def _farewell(page: Path, folder: Path, seconds: float) -> str:
     return f"""\
 done in {seconds:.0f} s. Open
-  {figure}    the two curves: what the order of symbols carries, above chance and composition
-  {folder / "characters.json"} and {folder / "words.json"}    the numbers, with bars, replicates and provenance
+  {page}    in a browser
+In {folder} are also the curves and fits with all their numbers, and the networks.
 Next, on a file of your own:
   miscope measure yourfile.txt --unit word --plot curve.png
   miscope measure --help"""

@@ -1,4 +1,4 @@
-"""`miscope study`: whole experiments, with their tables and figures."""
+"""`miscope study`: whole experiments, with their findings, tables and figures."""
 
 from __future__ import annotations
 
@@ -64,6 +64,62 @@ def calibration(
     if not quiet:
         for path in written:
             note(f"wrote {path}")
+
+
+@study.command("shen2019")
+@guarded
+def shen(
+    scale: Annotated[
+        str, typer.Option(help="smoke (minutes, decides little), laptop (under an hour), or paper (for GPUs).")
+    ] = "smoke",
+    folder: Annotated[
+        Path, typer.Option(help="Where to write; a study that was cut off goes on from what is there.")
+    ] = Path("miscope-shen2019"),
+    only: Annotated[
+        str | None,
+        typer.Option(help="Experiments, such as recurrent,attention. Default: all.", show_default=False),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            help="Text: a file, or hub:NAME. Default: the documentation of Python's library.", show_default=False
+        ),
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(help="A table of prices. Default: the S&P 500 that comes with arch.", show_default=False),
+    ] = None,
+    prices_column: Annotated[
+        str | None, typer.Option(help="The column of --prices. Default: the only one of numbers.", show_default=False)
+    ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Say what it would take, and end.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="A page whose tables to bring up to date as well.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes to run in. Default: one a core.", show_default=False)
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print all that was found as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
+) -> None:
+    """Put the questions of Shen (2019) to processes, networks, text and prices, and decide them by stated rules.
+
+    For example:
+
+      miscope study shen2019
+
+      miscope study shen2019 --scale laptop --folder study --corpus book.txt --only language,unevenness
+    """
+    if page is not None and not page.is_file():
+        raise InputError(f"there is no page {page}")
+    from miscope.cli.shen2019 import print_estimate, run_study
+
+    chosen = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
+    if estimate or (scale == "paper" and not quiet):
+        print_estimate(scale, chosen, quiet)
+    if not estimate:
+        sources = {"corpus": corpus, "prices": prices, "prices_column": prices_column}
+        run_study(scale, folder, chosen, sources, workers, page, json_, quiet)
 
 
 def _write(found: Calibration, folder: Path, page: Path | None) -> list[Path]:

@@ -330,7 +330,7 @@ def _warnings(modes: ModeSet, by_step: Mapping[int, float], length: int, n: int)
         found.append("no mode stands above its error in the outputs: the model has no memory, or the run is too short")
     if modes.hidden:
         found.append(
-            f"slower modes, of {modes.hidden:.3g} symbols, may be there, but are too uncertain to be counted: take more "
+            f"slower modes, of {modes.hidden:.3g} symbols, may be there, too uncertain to be counted: take more "
             "or longer documents, and see how the curve of its samples ends (probe)"
         )
     if last < centre or length < _TIMES * 2 * centre:

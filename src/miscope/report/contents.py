@@ -13,6 +13,7 @@ from miscope.report.elements import Finding, Page, Result, Section
 from miscope.report.laws import comparison_words, fits_of, law_sections, verdict_sentence
 from miscope.report.reading import Item
 from miscope.report.sources import source_section
+from miscope.report.studies import study_findings, study_sections
 from miscope.report.words import listed
 
 __all__ = ["page_of"]
@@ -82,7 +83,8 @@ def _of_curve(label: str, curve: Any, fit: Any) -> Finding:
 
 
 def _of_others(of: dict[str, list[Any]]) -> list[Finding]:
-    made = [finding for found in of.get("reach", []) for finding in probed.reach_findings(found)]
+    made = [finding for found in of.get("study", []) for finding in study_findings(found)]
+    made += [finding for found in of.get("reach", []) for finding in probed.reach_findings(found)]
     made += [probed.spectrum_finding(found) for found in of.get("spectrum", [])]
     made += [corpora.uniformity_finding(found) for found in of.get("uniformity", [])]
     made += [corpora.drift_finding(found) for found in of.get("drift", [])]
@@ -102,7 +104,8 @@ def _sections(of: dict[str, list[Any]]) -> list[Section]:
         "drift": corpora.drift_section,
         "contributions": corpora.pair_section,
     }
-    return [make(found, k) for kind, make in makers.items() for k, found in enumerate(of.get(kind, []), start=1)]
+    made = [section for k, found in enumerate(of.get("study", []), start=1) for section in study_sections(found, k)]
+    return made + [make(found, k) for kind, make in makers.items() for k, found in enumerate(of.get(kind, []), start=1)]
 
 
 def _title(findings: list[Finding]) -> str:

@@ -8,26 +8,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from miscope.errors import InputError
 from miscope.figures.series import Plot, Series
 from miscope.studies.findings import UNDECIDED, Finding, Number, Ruling, decided, rule_above
 from miscope.studies.lab import Lab
-from miscope.studies.runs import Run, foretold, probed
+from miscope.studies.runs import Run, foretold, probed, trained
 from miscope.studies.shen2019.contenders import LEARNT, still_learning
 from miscope.studies.shen2019.lengths import length_of, ratio, rule_tail
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
     from miscope.decay import DecayFit
-    from miscope.models.trained import TrainedModel
     from miscope.sequences import Sequences
 
 __all__ = ["PIECES", "Beside", "curves_plot", "falls", "further", "keeps", "stand_beside"]
 
 _LEAST_LAGS = 8  # that are left to a tail
-_LEAST_STEPS, _LATE = 300, 0.75  # as `LEARNT` says
 
 PIECES = {True: 5, False: 3}
 """Of the lab's, for a network: with a state, and without."""
@@ -94,7 +90,7 @@ def stand_beside(
     label
         Its name for readers.
     """
-    model = _trained(lab, run, data)
+    model = trained(lab, run, data)
     recurrent = model.horizon is None
     said = foretold(lab, run, model, lags) if recurrent else None
     curve = probed(lab, run, model, lags, label=label)
@@ -102,15 +98,7 @@ def stand_beside(
     kept = lab.record(f"{run.name}-reach", partial(_reach, shown, curve))
     high = math.inf if math.isnan(kept["high"]) and not kept["note"] else kept["high"]
     number = Number(f"{label}: reach", kept["lag"], kept["low"], high, "symbols")
-    return Beside(run, curve, number, kept["note"], _learning(model), fit, said)
-
-
-def _learning(model: TrainedModel) -> bool:
-    """Whether a training was too short; not where its best came before the last quarter: then it was long enough."""
-    history = model.history
-    best = history.steps[int(np.nanargmin(history.valid))]
-    long_enough = history.steps[-1] >= _LEAST_STEPS and best < _LATE * history.steps[-1]
-    return still_learning(model) and not long_enough
+    return Beside(run, curve, number, kept["note"], still_learning(model), fit, said)
 
 
 def _tail(curve: MICurve, length: float) -> DecayFit:
@@ -120,23 +108,6 @@ def _tail(curve: MICurve, length: float) -> DecayFit:
     latest = int(curve.lags[-min(_LEAST_LAGS, len(curve))])
     start = max(round(length / 2), 1) if math.isfinite(length) else 1
     return fit(curve, lags=f"{min(start, latest)}:")
-
-
-def _trained(lab: Lab, run: Run, data: Callable[[], Sequences]) -> TrainedModel:
-    from miscope.models.training import train
-
-    def make(checkpoint: Any) -> TrainedModel:
-        return train(
-            run.network(),
-            data(),
-            steps=run.steps,
-            batch=run.batch,
-            length=run.length,
-            seed=run.seed,
-            checkpoint=checkpoint,
-        )
-
-    return lab.model(run.name, make)
 
 
 def _reach(shown: MICurve, curve: MICurve) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def still_learning(model: TrainedModel) -> bool:
         return True
     late = int(np.argmax(history.steps >= _LATE * history.steps[-1]))
     least, known = float(np.nanmin(history.valid)), math.log(int(model.alphabet_size))
-    return bool(history.valid[late] - least > _MORE * max(known - least, 0.0))
+    return bool(float(np.nanmin(history.valid[: late + 1])) - least > _MORE * max(known - least, 0.0))
 
 
 def training_flops(run: Run) -> float:

@@ -28,7 +28,7 @@ def tail(curve: MICurve, length: float) -> DecayFit:
     from miscope.decay import fit
 
     start = max(round(length / 2), 1) if math.isfinite(length) else 1
-    return fit(curve, lags=f"{min(start, int(curve.lags[-_LEAST_LAGS]))}:")
+    return fit(curve, lags=f"{min(start, int(curve.lags[-min(_LEAST_LAGS, len(curve))]))}:")
 
 
 def rule_tail(case: str, fit: DecayFit) -> Ruling:

@@ -63,21 +63,27 @@ def _falls(seen: Sequence[Seen]) -> Finding:
 
 
 def _power(seen: Sequence[Seen], settings: Mapping[str, Any], what: str, name: str) -> tuple[Number, list[Number]]:
-    """With which power the length grows with a size, and the ratios from the smallest to the largest."""
+    """With which power the length grows with a size; the same for each kind, and ratios of the largest to the least."""
     groups = along(seen, settings, what)
     points = {
         kind: [(float(getattr(each.shape, what)), each.length.value) for each in some] for kind, some in groups.items()
     }
-    ratios = [
+    words = f"power with which the correlation length grows with the {name}"
+    own = [slope(f"{KINDS[kind]}: {words}", {kind: some}) for kind, some in points.items()]
+    return slope(words, points), [*own, *_ratios(seen, settings, what, name)]
+
+
+def _ratios(seen: Sequence[Seen], settings: Mapping[str, Any], what: str, name: str) -> list[Number]:
+    """Of the lengths of the largest and of the least network of each kind."""
+    return [
         ratio(
             f"{KINDS[kind]}: ratio of {name} {getattr(some[-1].shape, what)} to {getattr(some[0].shape, what)}, "
             "of these two networks",
             some[-1].length,
             some[0].length,
         )
-        for kind, some in groups.items()
+        for kind, some in along(seen, settings, what).items()
     ]
-    return slope(f"power with which the correlation length grows with the {name}", points), ratios
 
 
 def _grows(seen: Sequence[Seen], settings: Mapping[str, Any]) -> Iterator[Finding]:
@@ -86,14 +92,14 @@ def _grows(seen: Sequence[Seen], settings: Mapping[str, Any]) -> Iterator[Findin
         "95 % interval; not supported if all of that lies below. The interval is from the scatter of networks about it."
     )
     for what, name in (("width", "width"), ("length", "length of training")):
-        power, ratios = _power(seen, settings, what, name)
+        power, others = _power(seen, settings, what, name)
         yield decided(
             f"The correlation length grows with the {name}.",
             rule.format(name),
             [rule_above("all kinds", power, 0.0)],
-            [power, *ratios],
+            [power, *others],
         )
-    _, ratios = _power(seen, settings, "depth", "depth")
+    ratios = _ratios(seen, settings, "depth", "depth")
     logs = [math.log(each.value) for each in ratios if math.isfinite(each.value) and each.value > 0]
     whole = mean("mean of the logarithm of the ratio of depths", logs)
     yield decided(
@@ -152,8 +158,8 @@ def _keeps(seen: Sequence[Seen], settings: Mapping[str, Any]) -> Finding:
         shares.append(rule_above(each.shape.label, ratio("reach over length of training", kept, trained_on), _KEPT))
         numbers += [kept, ratio(f"{each.shape.label}: reach over correlation length", kept, each.length)]
     finding = decided(
-        "Before they fall, gated networks keep the power law of their data over distances as long as they were trained "
-        "on.",
+        "Before they fall, gated networks keep the power law of their data over more than half of the distances that "
+        "they were trained on.",
         f"The reach (up to where half of the data's information is kept) of GRUs and LSTMs with {settings['width']} "
         f"units or more is above {_KEPT:g} times the length of the documents that they were trained on, with its 95 % "
         f"interval, for {100 * _MOST:.0f} % of the networks at least, and for none below it.",

@@ -1,5 +1,8 @@
 """How the book is built: `make docs`, into docs/_build/html."""
 
+import logging
+import os
+import re
 from importlib.metadata import version as version_of
 from pathlib import Path
 
@@ -33,6 +36,12 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_in_temp = True  # pages write files; none of them stays
 nb_merge_streams = True
+logging.getLogger("traitlets").setLevel(logging.WARNING)
+# Pages are run without the settings that a reader may have for IPython, and without its word on local sockets.
+profile = Path(__file__).parent / "_build" / "ipython" / "profile_default"
+profile.mkdir(parents=True, exist_ok=True)
+(profile / "ipython_kernel_config.py").write_text('get_config().IPKernelApp.log_level = "ERROR"\n', encoding="utf-8")
+os.environ["IPYTHONDIR"] = str(profile.parent)
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
@@ -84,13 +93,22 @@ def _commands(group, before=()):
             yield (*before, name)
 
 
+_FUNCTION = r"\\(?:ln|log|det|cos|sin|tanh|cosh|sinh|exp)(?![a-z])"
+
+
+def _spaced(latex):
+    """With the thin spaces around names of functions that LaTeX sets and docutils leaves out."""
+    latex = re.sub(rf"(?<=[\w}})])\s*({_FUNCTION})", r"\,\1", latex)
+    return re.sub(rf"({_FUNCTION})\s*(?=\\?\w)", r"\1\,", latex)
+
+
 def _formula(translator, node):
-    translator.body.append(tex2mathml(node.astext()))
+    translator.body.append(tex2mathml(_spaced(node.astext())))
     raise nodes.SkipNode
 
 
 def _displayed_formula(translator, node):
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<div class="math">{tex2mathml(_spaced(node.astext()), as_block=True)}</div>')
     raise nodes.SkipNode
 
 

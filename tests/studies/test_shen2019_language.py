@@ -15,10 +15,11 @@ import miscope as ms
 from miscope.studies.findings import Number
 from miscope.studies.lab import Lab
 from miscope.studies.shen2019 import beside, language, prices
-from miscope.studies.shen2019.beside import Beside, _learning, falls, further, keeps
+from miscope.studies.shen2019.beside import Beside, falls, further, keeps
+from miscope.studies.shen2019.contenders import still_learning
 from miscope.studies.shen2019.language import LANGUAGE, composition_number
 from miscope.studies.shen2019.prices import PRICES
-from miscope.studies.shen2019.unevenness import UNEVENNESS, rule_parts, rule_shuffled, shares_of
+from miscope.studies.shen2019.unevenness import UNEVENNESS, cut, rule_parts, rule_shuffled, shares_of
 
 pytestmark = pytest.mark.extras
 LAGS = [1, 2, 3, 5, 8, 12, 20, 30, 45, 64, 90, 128]
@@ -88,6 +89,13 @@ def test_rules_for_networks(
     short = _network("Transformer", (10, 8, 12), power)
     assert further("", [lstm, short]).verdict == "not supported"
     assert keeps("", [lstm, short], 128, 0.5).verdict == "not supported"
+    assert keeps("", [lstm, attending], 128, 0.5).differs == ""
+    last = int(max(set(power.lags[power.significant()]) & set(exponential.lags[exponential.significant()])))
+    at = LAGS.index(last)
+    told = keeps("", [lstm, short], 128, 0.5).differs
+    assert "up to a distance of 10 symbols (8 to 12), of a context of 128" in told
+    assert f"at {last} symbols" in told
+    assert f"{power.excess[at] / exponential.excess[at]:.2g} times the information of “LSTM”" in told
 
 
 def test_networks_that_still_learn_or_cannot_be_held_against_data_decide_nothing(
@@ -108,9 +116,9 @@ def test_networks_that_still_learn_or_cannot_be_held_against_data_decide_nothing
 def test_a_network_that_has_learnt_all_it_can_is_told_from_one_that_has_not(valid: Any, learning: bool) -> None:
     """The last has its best long before the end: more steps only make it worse, and its best weights are kept."""
     history = SimpleNamespace(steps=np.array([100, 200, 300, 400, 500]), valid=np.array(valid))
-    assert _learning(SimpleNamespace(history=history, alphabet_size=2)) == learning  # type: ignore[arg-type]
+    assert still_learning(SimpleNamespace(history=history, alphabet_size=2)) == learning  # type: ignore[arg-type]
     history.steps = history.steps // 10
-    assert _learning(SimpleNamespace(history=history, alphabet_size=2))  # type: ignore[arg-type]
+    assert still_learning(SimpleNamespace(history=history, alphabet_size=2))  # type: ignore[arg-type]
 
 
 def test_a_tail_of_few_lags_is_fitted_from_the_first_on(exponential: ms.MICurve) -> None:
@@ -158,6 +166,21 @@ def test_rules_for_parts() -> None:
     assert rule_parts(_found(0.5, 0.01)).verdict == "not supported"
     assert rule_shuffled(_found(0.5, 0.3)).verdict == "supported"
     assert rule_shuffled(_found(0.001, 0.3)).verdict == "not supported"
+
+
+def test_parts_of_shuffled_documents_are_alike_though_lengths_are_not() -> None:
+    """Would catch parts cut by symbols, whose documents are not what chance gives: p then is small for most seeds."""
+    generator = np.random.default_rng(4)
+    lengths = np.r_[np.full(28, 40), np.full(4, 1500)]
+    text = ms.Sequences.from_arrays([generator.integers(0, 3, n).astype(np.uint8) for n in lengths])
+    small = []
+    for seed in range(12):
+        made = cut(text, [0.8, 0.1, 0.1], seed)
+        assert sum(part.n_symbols for part in made) == text.n_symbols
+        assert [part.n_documents for part in made] == [26, 3, 3]
+        parts = dict(zip(("train", "valid", "test"), made, strict=True))
+        small.append(ms.uniformity(parts, [1, 2, 4], n_permutations=99, seed=seed).p_value <= 0.05)
+    assert sum(small) <= 3  # by chance with probability 0.998
 
 
 def _uneven_text(folder: Path) -> str:

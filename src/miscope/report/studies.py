@@ -12,7 +12,7 @@ from miscope.report import charts
 from miscope.report.elements import Figure, Finding, Section, Table, number_column, text_column
 from miscope.report.words import interval, number
 
-__all__ = ["study_findings", "study_sections"]
+__all__ = ["because", "study_findings", "study_sections"]
 
 _FIRST = {"xy": "log-log", "y": "lin-log", "x": "log-lin", "": "lin-lin"}
 _MOST_RULINGS = 3  # reasons that stand in the summary
@@ -23,7 +23,7 @@ def study_findings(found: Mapping[str, Any]) -> list[Finding]:
     made = []
     for each in found["experiments"]:
         for finding in each["findings"]:
-            reasons = [f"{one['case']}: {one['reason']}" for one in finding["rulings"]]
+            reasons = [because(one) for one in finding["rulings"]]
             more = f"; and {len(reasons) - _MOST_RULINGS} more" if len(reasons) > _MOST_RULINGS else ""
             said = (
                 finding["claim"],
@@ -32,6 +32,16 @@ def study_findings(found: Mapping[str, Any]) -> list[Finding]:
             differs = (finding["differs"],) if finding["differs"] else ()
             made.append(Finding(each["title"], finding["verdict"], (*said, *differs)))
     return made
+
+
+def because(ruling: Mapping[str, Any]) -> str:
+    """A case and what the rule made of it, the case named once.
+
+    >>> because({"case": "chain", "reason": "chain: ratio 1.02"}), because({"case": "chain", "reason": "exponential"})
+    ('chain: ratio 1.02', 'chain: exponential')
+    """
+    case, reason = str(ruling["case"]), str(ruling["reason"])
+    return reason if reason.startswith(case) else f"{case}: {reason}"
 
 
 def study_sections(found: Mapping[str, Any], k: int) -> list[Section]:
@@ -45,9 +55,8 @@ def _section(each: Mapping[str, Any], identity: str) -> Section:
     if any(finding["numbers"] for finding in each["findings"]):
         tables.append(_numbers(each, f"{identity}-numbers"))
     tables += [_rows(name, rows, f"{identity}-{name}") for name, rows in each["tables"].items() if rows]
-    said = tuple(f"{finding['verdict'].capitalize()}: {finding['claim']}" for finding in each["findings"])
     rules = tuple(f"“{finding['claim']}” {finding['rule']}" for finding in each["findings"])
-    lists = [("Findings", said), ("Rules by which they were decided", rules)]
+    lists = [("Rules by which they were decided", rules)]
     differs = tuple(finding["differs"] for finding in each["findings"] if finding["differs"])
     if differs:
         lists.append(("Where this differs from what the abstract of Shen (2019) lets one expect", differs))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from miscope.errors import InputError
 from miscope.figures.series import Plot, Series
-from miscope.studies.findings import UNDECIDED, Finding, Number, Ruling, decided, rule_above
+from miscope.studies.findings import NOT_SUPPORTED, UNDECIDED, Finding, Number, Ruling, decided, rule_above
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run, foretold, probed, trained
 from miscope.studies.shen2019.contenders import LEARNT, still_learning
@@ -182,7 +182,7 @@ def keeps(claim: str, networks: Sequence[Beside], context: int, share: float) ->
     for each in some:
         part = ratio(f"{each.curve.label}: reach over context", each.reach, Number("", context, context, context))
         rulings.append(_counted(each, _with_note(each, rule_above(each.curve.label, part, share))))
-    return decided(
+    finding = decided(
         claim,
         "The reach, up to where half of the data's information is kept, is above "
         f"{share:g} of the context of {context} symbols, with its 95 % interval; not supported if all of that lies "
@@ -190,6 +190,29 @@ def keeps(claim: str, networks: Sequence[Beside], context: int, share: float) ->
         rulings,
         [each.reach for each in some],
     )
+    return replace(finding, differs=_short(some, networks, context)) if finding.verdict == NOT_SUPPORTED else finding
+
+
+def _short(some: Sequence[Beside], networks: Sequence[Beside], context: int) -> str:
+    """How far those that fall short keep up, and what they still have where others have less."""
+    told = []
+    for each in some:
+        said = (
+            f"“{each.curve.label}”, after {each.run.steps:,} steps, keeps half of the data's information up to a "
+            f"distance of {each.reach.value:.0f} symbols ({each.reach.low:.0f} to {each.reach.high:.0f}), of a context "
+            f"of {context}"
+        )
+        for other in networks:
+            both = set(each.curve.lags[each.curve.significant()]) & set(other.curve.lags[other.curve.significant()])
+            if other.fit is not None and both:
+                lag = max(both)
+                mine, theirs = (float(one.curve.excess[one.curve.lags == lag][0]) for one in (each, other))
+                said += (
+                    f"; at {lag} symbols, the largest distance where both stand out of chance, it has "
+                    f"{mine / theirs:.2g} times the information of “{other.curve.label}”"
+                )
+        told.append(said)
+    return f"The abstract says that Transformers capture long-range dependence efficiently. {'; '.join(told)}."
 
 
 def further(claim: str, networks: Sequence[Beside]) -> Finding:

@@ -138,7 +138,7 @@ def slope(name: str, groups: Mapping[str, Sequence[tuple[float, float]]]) -> Num
 
     >>> points = {"a": [(1, 1.0), (2, 2.1), (4, 3.9)], "b": [(1, 10.0), (2, 20.0), (4, 41.0)]}
     >>> print(slope("power", points))
-    power 0.9998 (0.971 to 1.03)
+    power 0.9998 (0.924 to 1.08)
     """
     xs, ys, n_groups = [], [], 0
     for points in groups.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from miscope.studies.shen2019.at_hand import check_corpus, corpus
 if TYPE_CHECKING:
     from miscope.curve import MICurve
 
-__all__ = ["UNEVENNESS", "rule_parts", "rule_shuffled", "shares_of"]
+__all__ = ["UNEVENNESS", "cut", "rule_parts", "rule_shuffled", "shares_of"]
 
 _DELTA = 0.5
 _BAND = 0.2  # relative: how far a measured value may lie from the exact one
@@ -57,6 +58,27 @@ def _letters(lab: Lab) -> Sequences:
     return text.merge(f"top:{n}") if text.alphabet_size > n else text
 
 
+def cut(text: Sequences, shares: list[float], seed: int | None = None) -> list[Sequences]:
+    """Parts of so many of the documents, in their order or, with a seed, shuffled.
+
+    Numbers of documents, not of symbols, say where parts end: a part of so many symbols holds one long document or
+    many short ones, so that its documents, shuffled or not, would not be what chance gives as many documents.
+
+    >>> [part.n_documents for part in cut(Sequences.from_arrays(["ab", "a", "bbbbbbbb", "b"]), [0.5, 0.25, 0.25])]
+    [2, 1, 1]
+    """
+    if seed is not None:
+        (text,) = text.split(1, seed=seed)
+    borders = np.rint(np.cumsum([0.0, *shares]) * text.n_documents).astype(int)
+    ends = text.offsets
+    return [
+        Sequences(
+            text.codes[ends[a] : ends[b]], ends[a : b + 1] - ends[a], text.alphabet_size, text.alphabet, text.provenance
+        )
+        for a, b in pairwise(borders)
+    ]
+
+
 def _compared(lab: Lab, shuffle: bool) -> dict[str, Any]:
     """What `uniformity` says of three parts of the corpus at hand."""
     from miscope.counting.lags import log_lags
@@ -64,7 +86,7 @@ def _compared(lab: Lab, shuffle: bool) -> dict[str, Any]:
 
     settings = lab.settings
     text = _letters(lab)
-    made = text.split(list(_PARTS.values()), seed=settings["seed"] if shuffle else None)
+    made = cut(text, list(_PARTS.values()), settings["seed"] if shuffle else None)
     most = min(settings["lags"], min(part.longest for part in made) // 4)
     found = uniformity(
         dict(zip(_PARTS, made, strict=True)),
@@ -99,8 +121,8 @@ def _drift(lab: Lab) -> dict[str, Any]:
 
 def _run(lab: Lab) -> Outcome:
     curve = lab.curve("artefact", partial(_artefact, lab))
-    in_order = lab.record("in-order", partial(_compared, lab, False))
-    shuffled = lab.record("shuffled", partial(_compared, lab, True))
+    in_order = lab.record("documents-in-order", partial(_compared, lab, False))
+    shuffled = lab.record("documents-shuffled", partial(_compared, lab, True))
     drifting = lab.record("drift", partial(_drift, lab))
     totals, left = shares_of(curve)
     return Outcome(
@@ -167,7 +189,7 @@ def _uneven(found: Mapping[str, Any], drifting: Mapping[str, Any]) -> Finding:
         Number("trend of dependence along the corpus: p", drifting["p_trend"]),
     ]
     finding = decided(
-        "The corpus at hand is not uniform: its first 80 %, the next 10 % and the last are not alike.",
+        "The corpus at hand is not uniform: the first 80 % of its documents, the next 10 % and the last are not alike.",
         f"Permutation tests of composition, dependence and its pattern, corrected for being three, give p at or below "
         f"their level; not supported if p is above, and all parts differ from the rest in less than {_ALIKE:.0%} of "
         "their symbols, with the 95 % intervals.",
@@ -293,7 +315,7 @@ UNEVENNESS = Experiment(
     method="First a process that has no dependence at all, whose documents differ in composition: its exact curve is "
     "flat, and what is measured is held against it, with and without the document null. Then the text at hand (the "
     "documentation of Python's standard library, or what was named), the rare characters in one class: its documents "
-    "are cut in their order into 80, 10 and 10 %, and permutation tests ask whether these parts are alike, and again "
+    "are cut in their order into 80, 10 and 10 % of their number, and permutation tests ask whether these parts are alike, and again "
     "after the documents were shuffled.",
     settings={
         "smoke": _LAPTOP

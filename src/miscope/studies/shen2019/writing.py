@@ -75,13 +75,15 @@ def write_study(
 def page_tables(found: Any) -> dict[str, str]:
     """What a study found, as tables for a page: all claims, and where they differ from what one would expect."""
     rows = ["| question | claim | finding | because |", "|---|---|---|---|"]
+    from miscope.report.studies import because
+
     differs = []
     for each in found.body["experiments"]:
         for finding in each["findings"]:
-            reasons = [f"{one['case']}: {one['reason']}" for one in finding["rulings"]]
+            reasons = [because(one) for one in finding["rulings"]]
             more = f"; and {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
-            because = " ".join(("; ".join(reasons[:_MOST_REASONS]) + more).split()).replace("|", "\\|")
-            rows.append(f"| {each['title']} | {finding['claim']} | **{finding['verdict']}** | {because} |")
+            reason = " ".join(("; ".join(reasons[:_MOST_REASONS]) + more).split()).replace("|", "\\|")
+            rows.append(f"| {each['title']} | {finding['claim']} | **{finding['verdict']}** | {reason} |")
             differs += [f"- {finding['differs']}"] if finding["differs"] else []
     minutes = found.body["seconds"] / 60
     about = f"Scale {found.body['scale']}, in {minutes:.0f} minutes, with " + ", ".join(

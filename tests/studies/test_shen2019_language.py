@@ -156,8 +156,8 @@ def test_the_artefact_and_what_is_no_artefact() -> None:
     assert shares_of(chain)[1][0].low > 1
 
 
-def _found(p: float, high: float) -> dict[str, Any]:
-    return {"p": p, "level": 0.025, "distances": [["train", 0.0, 0.0, high]]}
+def _found(p: float, high: float, fewest: int = 20) -> dict[str, Any]:
+    return {"p": p, "level": 0.025, "distances": [["train", 0.0, 0.0, high]], "fewest": fewest}
 
 
 def test_rules_for_parts() -> None:
@@ -168,19 +168,24 @@ def test_rules_for_parts() -> None:
     assert rule_shuffled(_found(0.001, 0.3)).verdict == "not supported"
 
 
-def test_parts_of_shuffled_documents_are_alike_though_lengths_are_not() -> None:
-    """Would catch parts cut by symbols, whose documents are not what chance gives: p then is small for most seeds."""
-    generator = np.random.default_rng(4)
-    lengths = np.r_[np.full(28, 40), np.full(4, 1500)]
-    text = ms.Sequences.from_arrays([generator.integers(0, 3, n).astype(np.uint8) for n in lengths])
-    small = []
-    for seed in range(12):
-        made = cut(text, [0.8, 0.1, 0.1], seed)
-        assert sum(part.n_symbols for part in made) == text.n_symbols
-        assert [part.n_documents for part in made] == [26, 3, 3]
-        parts = dict(zip(("train", "valid", "test"), made, strict=True))
-        small.append(ms.uniformity(parts, [1, 2, 4], n_permutations=99, seed=seed).p_value <= 0.05)
-    assert sum(small) <= 3  # by chance with probability 0.998
+@pytest.mark.parametrize("p", [0.001, 0.5])
+def test_parts_of_few_documents_decide_nothing(p: float) -> None:
+    """Of those, pieces are exchanged, and p is too small."""
+    for rule in (rule_parts, rule_shuffled):
+        assert rule(_found(p, 0.01, 3)).verdict == "undecided"
+        assert "3 documents" in rule(_found(p, 0.01, 3)).reason
+
+
+def test_parts_are_cut_by_numbers_of_documents() -> None:
+    """Would catch parts that one long document leaves empty, or that lose or repeat documents."""
+    text = ms.Sequences.from_arrays([np.full(n, k % 3) for k, n in enumerate([4000, *range(1, 30)])])
+    for seed in (None, 1):
+        parts = cut(text, [0.8, 0.1, 0.1], seed)
+        assert [part.n_documents for part in parts] == [24, 3, 3]
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        assert sorted(lengths) == sorted(np.diff(text.offsets))
+        assert (seed is None) == (lengths == np.diff(text.offsets)).all()
+        assert sum(np.bincount(part.codes, minlength=3) for part in parts).tolist() == np.bincount(text.codes).tolist()
 
 
 def _uneven_text(folder: Path) -> str:

@@ -14,7 +14,7 @@ import pytest
 import miscope as ms
 from miscope.studies.findings import Number
 from miscope.studies.lab import Lab
-from miscope.studies.shen2019 import beside, language, prices
+from miscope.studies.shen2019 import beside, language, prices, unevenness
 from miscope.studies.shen2019.beside import Beside, falls, further, keeps
 from miscope.studies.shen2019.contenders import still_learning
 from miscope.studies.shen2019.language import LANGUAGE, composition_number
@@ -174,6 +174,10 @@ def test_parts_of_few_documents_decide_nothing(p: float) -> None:
     for rule in (rule_parts, rule_shuffled):
         assert rule(_found(p, 0.01, 3)).verdict == "undecided"
         assert "3 documents" in rule(_found(p, 0.01, 3)).reason
+    more = {"p_composition": p, "p_dependence": p, "p_pattern": p, "label": "text"}
+    drifting = {"p_symbols": 0.5, "p_trend": 0.5}
+    assert unevenness._uneven(_found(p, 0.01, 3) | more, drifting).differs == ""
+    assert ("told apart" in unevenness._uneven(_found(p, 0.01) | more, drifting).differs) == (p > 0.025)
 
 
 def test_parts_are_cut_by_numbers_of_documents() -> None:

@@ -65,7 +65,7 @@ def cut(text: Sequences, shares: list[float], seed: int | None = None) -> list[S
     Numbers of documents, not of symbols, say where parts end: a part of so many symbols holds one long document or
     many short ones, so that its documents, shuffled or not, would not be what chance gives as many documents.
 
-    >>> [part.n_documents for part in cut(Sequences.from_arrays(["ab", "a", "bbbbbbbb", "b"]), [0.5, 0.25, 0.25])]
+    >>> [part.n_documents for part in cut(Sequences.from_arrays([[0, 1], [0], [1] * 9, [1]]), [0.5, 0.25, 0.25])]
     [2, 1, 1]
     """
     if seed is not None:
@@ -198,7 +198,7 @@ def _uneven(found: Mapping[str, Any], drifting: Mapping[str, Any]) -> Finding:
         [rule_parts(found)],
         [*_p_values(found), *_distances(found), *drift],
     )
-    if finding.verdict == SUPPORTED:
+    if finding.verdict == SUPPORTED or found["fewest"] < _FEW:
         return finding
     differs = (
         "The abstract points out that data sets of language are not uniform. It speaks of other data sets; the parts "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,10 @@ def write_study(
     outcomes: Mapping[str, tuple[Outcome, float]],
     seconds: float,
 ) -> tuple[dict[str, Any], list[Path]]:
-    """Write everything; what ``findings.json`` says, and the files, the most telling first."""
+    """Write everything; what ``findings.json`` says, and the files, the most telling first.
+
+    Seconds of earlier calls that ended in this folder are added.
+    """
     from miscope.figures.series import plot_series
     from miscope.studies.shen2019.study import experiment
 
@@ -58,18 +62,25 @@ def write_study(
                 "tables": tables,
             }
         )
+    path = folder / "findings.json"
     about = {
         "study": "shen2019",
         "scale": scale,
         "sources": dict(sources),
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds + _seconds_before(path), 1),
         "versions": _versions(),
         "experiments": said,
     }
     body = marked("study", about)
-    path = folder / "findings.json"
     write_json(path, body)
     return body, [*_write_page(folder, path, scale), path, *files]
+
+
+def _seconds_before(path: Path) -> float:
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def page_tables(found: Any) -> dict[str, str]:

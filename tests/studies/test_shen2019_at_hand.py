@@ -74,3 +74,12 @@ def test_numbers_are_no_text(tmp_path: Path) -> None:
     np.save(tmp_path / "values.npy", np.linspace(0, 1, 50))
     with pytest.raises(ms.InputError):
         check_corpus({"corpus": str(tmp_path / "values.npy")})
+
+
+def test_a_text_that_has_changed_is_read_again(tmp_path) -> None:
+    """Would catch a text that is kept by its name: the study's settings have the digest of the new one."""
+    book = tmp_path / "book.txt"
+    book.write_text("ab" * 500)
+    assert corpus({"corpus": str(book)}, "character").alphabet == ("a", "b")
+    book.write_text("xyz" * 700)
+    assert corpus({"corpus": str(book)}, "character").alphabet == ("x", "y", "z")

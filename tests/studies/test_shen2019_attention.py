@@ -16,11 +16,11 @@ from miscope.counting.lags import log_lags
 from miscope.models.naming import make
 from miscope.models.trained import History, TrainedModel
 from miscope.studies.shen2019 import attention_findings as findings
+from miscope.studies.shen2019.at_hand import DATA
 from miscope.studies.shen2019.attention import ATTENTION, _tail
 from miscope.studies.shen2019.contenders import (
     CENTRE,
     COMPUTE,
-    DATA,
     RIVALS,
     SLIDING,
     TRANSFORMERS,

@@ -263,6 +263,6 @@ def _draw_points(axes: Any, series: Series, colour: str, marker: str, bottom: fl
 
 def _legend(axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1 or axes.get_lines():
+    if labels:
         named = dict(zip(labels, handles, strict=True))
         axes.legend(named.values(), named.keys(), frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -1,4 +1,4 @@
-"""Data at hand: text and prices that every installation has, or that a person names."""
+"""Data at hand: the power law that networks learn; text and prices that are here, or that a person names."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miscope.errors import InputError, MissingExtraError, require
+from miscope.processes import PowerLawBinary
 from miscope.sequences import Sequences
 
 if TYPE_CHECKING:
     from miscope.sequences.series import Series
 
-__all__ = ["check_corpus", "check_prices", "corpus", "in_documents", "price_classes"]
+__all__ = ["DATA", "check_corpus", "check_prices", "corpus", "in_documents", "price_classes"]
+
+DATA = PowerLawBinary(amplitude=0.1, exponent=0.4)
+"""What networks learn wherever they do not learn text or prices."""
 
 PIECES = 64
 """Documents that a text with few of its own is cut into."""
@@ -24,8 +28,15 @@ _HUB = "hub:"
 _COLUMNS = ("Close", "Adj Close")
 
 
-@cache
 def _whole(name: str | None, unit: str) -> Sequences:
+    """Read once, and again where a file has changed since."""
+    path = None if name is None else Path(name)
+    about = path.stat() if path is not None and path.is_file() else None
+    return _read(name, unit, None if about is None else (about.st_mtime_ns, about.st_size))
+
+
+@cache
+def _read(name: str | None, unit: str, stamp: tuple[int, int] | None) -> Sequences:
     from miscope.sequences.builtin import builtin_corpus
     from miscope.sequences.reading import read
 

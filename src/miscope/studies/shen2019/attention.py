@@ -16,12 +16,12 @@ from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Outcome
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run, foretold, probed, trained
+from miscope.studies.shen2019.at_hand import DATA
 from miscope.studies.shen2019.attention_figures import beyond_plot, memory_plot, reach_plot, table_of, within_plot
 from miscope.studies.shen2019.attention_findings import alike, beyond, fair, follows, in_the_end, tail_start
 from miscope.studies.shen2019.contenders import (
     CENTRE,
     COMPUTE,
-    DATA,
     RIVALS,
     SLIDING,
     TRANSFORMERS,

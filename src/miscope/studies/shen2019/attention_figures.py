@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from miscope.counting.lags import log_lags
 from miscope.figures.series import Plot, Series
 from miscope.studies.runs import Run
+from miscope.studies.shen2019.at_hand import DATA
 from miscope.studies.shen2019.attention_findings import fails
 from miscope.studies.shen2019.contenders import (
     CENTRE,
     COMPUTE,
-    DATA,
     RIVALS,
     SLIDING,
     TRANSFORMERS,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miscope.studies.findings import Finding, Number, Ruling, decided, rule_above, rule_law, rule_within
-from miscope.studies.shen2019.contenders import CENTRE, DATA, LEARNT, SLIDING, TRANSFORMERS
+from miscope.studies.shen2019.at_hand import DATA
+from miscope.studies.shen2019.contenders import CENTRE, LEARNT, SLIDING, TRANSFORMERS
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve

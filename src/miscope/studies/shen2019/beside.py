@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from miscope.decay import DecayFit
     from miscope.sequences import Sequences
 
-__all__ = ["PIECES", "Beside", "curves_plot", "falls", "further", "keeps", "stand_beside"]
+__all__ = ["PIECES", "Beside", "curves_plot", "falls", "further", "keeps", "runs_beside", "stand_beside"]
 
 _LEAST_LAGS = 8  # that are left to a tail
 
@@ -70,6 +70,30 @@ class Beside:
             "reach_high": self.reach.high,
             "learnt": not self.learning,
         }
+
+
+def runs_beside(
+    shapes: Mapping[str, tuple[tuple[str, Any], ...]],
+    settings: Mapping[str, Any],
+    documents: Mapping[str, int],
+    classes: int,
+) -> tuple[Run, ...]:
+    """Networks for symbols of so many classes: one of each kind, drawn as long as settings say, within a context."""
+    return tuple(
+        Run(
+            kind,
+            kind,
+            shape,
+            settings["steps"],
+            settings["batch"],
+            settings["context"],
+            documents[kind],
+            dict(shape).get("context", settings["drawn"]),
+            settings["seed"],
+            classes,
+        )
+        for kind, shape in shapes.items()
+    )
 
 
 def stand_beside(

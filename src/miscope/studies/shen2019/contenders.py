@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from miscope.processes import PowerLawBinary
 from miscope.studies.runs import Run
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CENTRE",
     "COMPUTE",
-    "DATA",
     "LEARNT",
     "RIVALS",
     "SLIDING",
@@ -32,7 +30,6 @@ __all__ = [
     "training_flops",
 ]
 
-DATA = PowerLawBinary(amplitude=0.1, exponent=0.4)
 CENTRE = "rotary"
 TRANSFORMERS = ("rotary", "learned", "alibi", "one layer")
 """Attend to all of their context; the first is what the others are compared with."""

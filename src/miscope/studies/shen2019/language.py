@@ -16,7 +16,7 @@ from miscope.studies.findings import Finding, Number, Outcome, decided, rule_abo
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run
 from miscope.studies.shen2019.at_hand import check_corpus, corpus
-from miscope.studies.shen2019.beside import PIECES, curves_plot, falls, further, keeps, stand_beside
+from miscope.studies.shen2019.beside import PIECES, curves_plot, falls, further, keeps, runs_beside, stand_beside
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
@@ -216,21 +216,7 @@ def _runs(settings: Mapping[str, Any], size: int | None = None) -> tuple[Run, ..
             ("width", settings["widths"]["transformer"]),
         ),
     }
-    return tuple(
-        Run(
-            kind,
-            kind,
-            shape,
-            settings["steps"],
-            settings["batch"],
-            settings["context"],
-            settings["drawn_documents"][kind],
-            settings["drawn"] if kind == "lstm" else settings["context"],
-            settings["seed"],
-            size or settings["classes"],
-        )
-        for kind, shape in shapes.items()
-    )
+    return runs_beside(shapes, settings, settings["drawn_documents"], size or settings["classes"])
 
 
 def _steps(settings: Mapping[str, Any]) -> int:

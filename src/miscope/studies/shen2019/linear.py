@@ -14,12 +14,13 @@ import numpy as np
 from miscope.counting.lags import log_lags
 from miscope.curve import MICurve, measure
 from miscope.figures.series import Plot, Series
-from miscope.processes import FractionalNoise, LinearRNN, PowerLawBinary
+from miscope.processes import FractionalNoise, LinearRNN
 from miscope.processes.base import RealProcess
 from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Finding, Number, Outcome, Ruling, decided, rule_above, rule_within
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run, foretold, probed, trained
+from miscope.studies.shen2019.at_hand import DATA
 from miscope.studies.shen2019.lengths import (
     coverage,
     length_beside,
@@ -39,7 +40,6 @@ __all__ = ["LINEAR"]
 _BAND = 0.15  # relative: how far a correlation length may lie from the theory's
 _COVERED = 0.85  # share of 95 % intervals that have to hold the exact value
 _FACTOR = 1.5  # of lengths that are foretold from a run, as both have errors
-_BINARY = PowerLawBinary(amplitude=0.1, exponent=0.4)
 
 Part = tuple[list[Finding], dict[str, list[dict[str, Any]]], list[Plot]]
 
@@ -255,7 +255,7 @@ def _nonlinear(lab: Lab) -> Part:
     lags = log_lags(1, lab.settings["drawn"] // 3, lab.settings["n_lags"])
     within, beyond, numbers, rows, series = [], [], [], [], []
     for run in _networks(lab.settings):
-        model = trained(lab, run, _BINARY)
+        model = trained(lab, run, DATA)
         said = foretold(lab, run, model, [int(lag) for lag in lags])
         curve = probed(lab, run, model, lags)
         found = lab.fit(run.name, partial(tail, curve, said["correlation_length"]))
@@ -286,7 +286,7 @@ def _nonlinear(lab: Lab) -> Part:
         "Elman RNNs, and what their spectra say",
         "Points are what trained networks generate, with 95 % intervals (hollow: not significant); broken lines are "
         "foretold from other, shorter runs by the modes of the dynamics; the dark line is the law of their data.",
-        (*series, Series.line("data", lags, _BINARY.mutual_information(lags))),
+        (*series, Series.line("data", lags, DATA.mutual_information(lags))),
         log="xy",
     )
     findings = [

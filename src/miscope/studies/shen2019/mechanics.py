@@ -13,11 +13,12 @@ from miscope.counting.lags import log_lags
 from miscope.curve import measure
 from miscope.decay import fit
 from miscope.figures.series import Plot, Series
-from miscope.processes import IsingChain, LongRangeIsing, PowerLawBinary
+from miscope.processes import IsingChain, LongRangeIsing
 from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Finding, Number, Outcome, Ruling, decided, rule_above, rule_law, rule_within
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run, trained
+from miscope.studies.shen2019.at_hand import DATA
 from miscope.studies.shen2019.coupling_laws import networks, spins_of_networks
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MECHANICS"]
 
-DATA = PowerLawBinary(amplitude=0.1, exponent=0.4)
 _BAND = 0.15  # relative: how far measured lengths and exponents may lie from the theory's
 _CROSSINGS = 0.05  # relative: how far two crossings may lie apart
 _BELOW, _ABOVE = 0.9, 1.1  # of the transition's coupling: where cumulants fall and rise with the size

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from miscope.counting.lags import log_lags
 from miscope.errors import choice
-from miscope.processes import PowerLawBinary
 from miscope.studies.findings import Number
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run, foretold, probed, trained
+from miscope.studies.shen2019.at_hand import DATA
 from miscope.studies.shen2019.lengths import length_of, tail
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
     from miscope.decay import DecayFit
 
-__all__ = ["DATA", "KINDS", "Seen", "Shape", "along", "centre_run", "design", "runs", "see"]
-
-DATA = PowerLawBinary(amplitude=0.1, exponent=0.4)
-"""What all networks learn."""
+__all__ = ["KINDS", "Seen", "Shape", "along", "centre_run", "design", "runs", "see"]
 
 KINDS = {"rnn": "Elman RNN", "gru": "GRU", "lstm": "LSTM"}
 """Kinds of networks, by their names on the command line."""

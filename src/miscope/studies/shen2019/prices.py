@@ -16,7 +16,7 @@ from miscope.studies.findings import Finding, Number, Outcome, decided, rule_abo
 from miscope.studies.lab import Lab
 from miscope.studies.runs import Run
 from miscope.studies.shen2019.at_hand import check_prices, price_classes
-from miscope.studies.shen2019.beside import PIECES, curves_plot, falls, further, keeps, stand_beside
+from miscope.studies.shen2019.beside import PIECES, curves_plot, falls, further, keeps, runs_beside, stand_beside
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
@@ -165,21 +165,7 @@ def _runs(settings: Mapping[str, Any]) -> tuple[Run, ...]:
             ("width", settings["widths"]["transformer"]),
         ),
     }
-    return tuple(
-        Run(
-            kind,
-            kind,
-            shape,
-            settings["steps"],
-            settings["batch"],
-            settings["context"],
-            settings["documents"],
-            settings["drawn"] if kind == "gru" else settings["context"],
-            settings["seed"],
-            settings["classes"],
-        )
-        for kind, shape in shapes.items()
-    )
+    return runs_beside(shapes, settings, dict.fromkeys(shapes, settings["documents"]), settings["classes"])
 
 
 def _steps(settings: Mapping[str, Any]) -> int:

@@ -24,13 +24,13 @@ from miscope.studies.findings import (
 )
 from miscope.studies.lab import Lab
 from miscope.studies.shen2019.lengths import mean, ratio, rule_tail, slope
-from miscope.studies.shen2019.networks import DATA, KINDS, Seen, along, centre_run, design, runs, see
+from miscope.studies.shen2019.networks import KINDS, Seen, along, centre_run, design, runs, see
 from miscope.studies.shen2019.recurrent_figures import figures
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
 
-__all__ = ["DATA", "KINDS", "RECURRENT", "centre_run", "design"]
+__all__ = ["KINDS", "RECURRENT", "centre_run", "design"]
 
 _GATED = ("gru", "lstm")
 _FACTOR = 1.5  # between lengths that are foretold and measured, as both have errors

@@ -8,7 +8,8 @@ from typing import Any
 
 from miscope.figures.series import Plot, Series
 from miscope.studies.findings import Number
-from miscope.studies.shen2019.networks import DATA, KINDS, Seen, along
+from miscope.studies.shen2019.at_hand import DATA
+from miscope.studies.shen2019.networks import KINDS, Seen, along
 
 __all__ = ["figures"]
 

@@ -12,12 +12,13 @@ import numpy as np
 from miscope.curve import measure
 from miscope.decay import fit
 from miscope.figures.series import Plot, Series
-from miscope.processes import HiddenMarkov, MarkovChain, PowerLawBinary
+from miscope.processes import HiddenMarkov, MarkovChain
 from miscope.processes.base import SymbolProcess
 from miscope.sequences import Sequences
 from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Number, Outcome, decided, rule_law, rule_within
 from miscope.studies.lab import Lab
+from miscope.studies.shen2019.at_hand import DATA
 
 __all__ = ["REGULAR"]
 
@@ -138,12 +139,11 @@ def _ends(found: Any) -> tuple[float, float, float]:
 def _n_grams(lab: Lab) -> Any:
     """Chains of growing order, with the transitions that a sample of a power law has; their exact curves."""
     settings = lab.settings
-    truth = PowerLawBinary(amplitude=0.1, exponent=0.4)
     lags = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-    wanted = truth.mutual_information(lags)
+    wanted = DATA.mutual_information(lags)
 
     def make() -> dict[str, Any]:
-        data = truth.sample(settings["documents"], settings["length"], seed=settings["seed"] + 9)
+        data = DATA.sample(settings["documents"], settings["length"], seed=settings["seed"] + 9)
         made = {}
         for order in settings["orders"]:
             chain = MarkovChain(_transitions(data, order), order=order)
@@ -160,11 +160,9 @@ def _n_grams(lab: Lab) -> Any:
         for lag, value, data in zip(lags, each["values"], wanted, strict=True)
     ]
     far = [row["ratio"] for row in rows if row["lag"] >= 64]
-    ratio = Number("largest share of the data's kept from lag 64 on, exact", max(far), min(far), max(far))
+    ratio = Number("largest share of the data's kept from lag 64 on, exact", *3 * (max(far),))
     lengths = [each["correlation_length"] for each in found.values()]
-    length = Number(
-        "longest correlation length of all orders, exact", max(lengths), min(lengths), max(lengths), "symbols"
-    )
+    length = Number("longest correlation length of all orders, exact", *3 * (max(lengths),), "symbols")
     plot = Plot(
         "n-grams",
         "n-gram models of a power law",

@@ -153,7 +153,7 @@ def shen2019(
     outcomes = _worked(names, scale, target, sources, workers or _cores(), begin)
     if progress is not None:
         progress(total, total, "")
-    ordered = {name: outcomes[name] for name in names}
+    ordered = [(experiment(name), *outcomes[name]) for name in names]
     body, written = write_study(target, scale, sources, ordered, time.perf_counter() - started)
     return Study(target, body, tuple(written))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from miscope._version import __version__
 from miscope.atomic import atomic_path
 from miscope.errors import MissingExtraError
 from miscope.formats import marked
+from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Outcome
 from miscope.studies.lab import write_json
 
@@ -26,7 +27,7 @@ def write_study(
     folder: Path,
     scale: str,
     sources: Mapping[str, Any],
-    outcomes: Mapping[str, tuple[Outcome, float]],
+    outcomes: Sequence[tuple[Experiment, Outcome, float]],
     seconds: float,
 ) -> tuple[dict[str, Any], list[Path]]:
     """Write everything; what ``findings.json`` says, and the files, the most telling first.
@@ -34,11 +35,10 @@ def write_study(
     Seconds of earlier calls that ended in this folder are added.
     """
     from miscope.figures.series import plot_series
-    from miscope.studies.shen2019.study import experiment
 
     said, files = [], []
-    for name, (outcome, taken) in outcomes.items():
-        found = experiment(name)
+    for found, outcome, taken in outcomes:
+        name = found.name
         tables = dict(outcome.tables)
         if models := trainings(folder, name):
             tables["trainings"] = models

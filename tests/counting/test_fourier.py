@@ -167,6 +167,22 @@ def test_little_memory_makes_batches_and_groups(pool, monkeypatch):
     assert rows[0] == slice(0, 11)
 
 
+@pytest.mark.parametrize("blocks", [0, 4])
+def test_a_part_is_counted_as_the_whole_would_be(pool, blocks):
+    """Few symbols and few lags alone would be counted one by one; like the whole, they are transformed."""
+    sequences = corpus([40_000], 40, seed=3, skew=1.5)
+    whole = Counter(sequences, "all:4000", blocks, "fourier").kernel()
+    part = Counter(Sequences.from_arrays(sequences.codes[:5000], alphabet_size=40), "all:150", blocks, "dense")
+    alone = FourierKernel(part.data, part.lags, MEMORY)
+    kernel = FourierKernel(part.data, part.lags, MEMORY, whole)
+    assert len(kernel.symbols) == len(whole.symbols) > len(alone.symbols)
+    assert kernel.n_singles < alone.n_singles
+    check_all(kernel, part.data, pool)
+    few = np.resize(whole.symbols[:2].astype(np.uint8), 5000)  # no symbol that follows from the others
+    part = Counter(Sequences.from_arrays(few, alphabet_size=40), "all:150", blocks, "dense")
+    check_all(FourierKernel(part.data, part.lags, MEMORY, whole), part.data, pool)
+
+
 def test_memory_for_not_even_one_lag_is_said():
     counter = Counter(corpus([2000], 200), "all:600", 0, "dense")
     with pytest.raises(InputError, match="no memory for tables of 200 symbols and 0 blocks: give more"):

@@ -62,6 +62,8 @@ class FourierKernel:
     memory
         Bytes that it may use. Where that is little, lags are counted in several batches, each of which takes about as
         long as all together would; blocks multiply what has to be held.
+    like
+        A kernel for more of the same: what it transforms is transformed here too, unless no other symbol occurs.
 
     Raises
     ------
@@ -72,7 +74,11 @@ class FourierKernel:
         If a check of the counts fails.
     """
 
-    def __init__(self, data: PairData, lags: np.ndarray, memory: int) -> None:
+    symbols: np.ndarray  # those that are transformed, ascending
+    _long: Runs  # stretches that are transformed
+    _short: Runs
+
+    def __init__(self, data: PairData, lags: np.ndarray, memory: int, like: FourierKernel | None = None) -> None:
         if data.aligned:
             raise InputError('method "fourier" counts pairs at a distance, not pairs that are aligned: use "auto"')
         self.data, self.lags = data, np.asarray(lags, np.int64)
@@ -85,7 +91,7 @@ class FourierKernel:
                 f'method "fourier" has no memory for tables of {data.alphabet_size:,} symbols and {data.n_blocks} '
                 'blocks: give more, or use "auto"'
             )
-        self._choose()
+        self._choose(like)
         if self._bound() > 1 / 8:
             raise InputError('method "fourier" cannot round safely in so large a corpus: use "auto"')
         self._begin(self.lags[:0])
@@ -169,7 +175,7 @@ class FourierKernel:
             left.sum(axis=2),
         )
 
-    def _choose(self) -> None:
+    def _choose(self, like: FourierKernel | None) -> None:
         """Which symbols and runs are transformed, which counted pair by pair, and which symbol needs neither."""
         data, longest = self.data, int(self.lags[-1])
         left = histogram(data.left, data.alphabet_size)
@@ -177,13 +183,16 @@ class FourierKernel:
         self._runs = cut_runs(data.offsets, data.bounds)
         order = np.argsort(-(left + right), kind="stable")
         order = order[(left + right)[order] > 0]
-        self._implied = int(order[0])
-        n_best = n_transformed((left + right)[order], len(data.left), len(self.lags), self._n_tables)
-        self.symbols = np.sort(order[1 : 1 + n_best]).astype(np.int64)
+        if like is None or np.isin(order, like.symbols).all():
+            n_best = n_transformed((left + right)[order], len(data.left), len(self.lags), self._n_tables)
+            like, self.symbols = self, np.sort(order[1 : 1 + n_best]).astype(np.int64)
+        else:
+            self.symbols, n_best = like.symbols, len(like.symbols)
         chosen = np.zeros(data.alphabet_size, bool)
+        self._implied = int(order[~np.isin(order, self.symbols)][0])
         chosen[self.symbols] = True
         self._most = float(np.sqrt(float(left[chosen].max(initial=1)) * float(right[chosen].max(initial=1))))
-        long = np.ones(len(self._runs.start), bool) if n_best == 0 else self._worth(n_best)
+        long = np.ones(len(self._runs.start), bool) if n_best == 0 else like._worth(n_best, self._runs)
         self._long, self._short = self._runs.some(long), self._runs.some(~long)
         rare = ~chosen
         rare[self._implied] = False
@@ -193,10 +202,10 @@ class FourierKernel:
         self._rare_right = find_rare(data.right, rare, self._long, False, longest)
         self._skips = (skip, rare)  # pairs of two rare symbols are counted once
 
-    def _worth(self, n: int) -> np.ndarray:
+    def _worth(self, n: int, runs: Runs) -> np.ndarray:
         """Which runs are quicker to transform than to count pair by pair, with n symbols transformed."""
-        lengths, reach = self._runs.stop - self._runs.start, self._runs.end - self._runs.start
-        sizes = self._piece_sizes(self._runs)
+        lengths, reach = runs.stop - runs.start, runs.end - runs.start
+        sizes = self._piece_sizes(runs)
         padded = -(-lengths // sizes) * sizes
         transform, product, _, pair = FOURIER_COSTS
         spectra = padded * (n * transform * np.log2(2 * sizes) + n**2 * product)
@@ -247,12 +256,32 @@ class FourierKernel:
 
     def _tables(self, start: int, stop: int) -> np.ndarray:
         """Tables of lags of the batch, shape (n_lags, max(n_blocks, 1), alphabet_size, alphabet_size)."""
-        data, lags, width = self.data, self.batch[start:stop], self.data.alphabet_size
+        lags, width = self.batch[start:stop], self.data.alphabet_size
         tables = np.zeros((len(lags), self._n_tables, width, width), self._type)
         spread(self._counts, self.symbols, start, tables)
+        self.count_singly(lags, tables)
+        least = complete(tables, self._left[start:stop], self._right[start:stop], self._implied)
+        if least < 0:
+            raise MiscopeError(f"the Fourier kernel came to a count of {least}: use another method, and report it")
+        return tables
+
+    @property
+    def n_singles(self) -> int:
+        """Positions, about, whose pairs are counted one by one, at every lag."""
+        short = int((self._short.stop - self._short.start).sum())
+        return len(self._rare_left.position) + len(self._rare_right.position) + short
+
+    @property
+    def singles_bytes(self) -> int:
+        """What remembering them takes."""
+        return sum(field.nbytes for rare in (self._rare_left, self._rare_right) for field in rare)
+
+    def count_singly(self, lags: np.ndarray, tables: np.ndarray) -> None:
+        """Add those pairs at some lags that are counted one by one to tables (n_lags, tables, symbols, symbols)."""
+        data = self.data
         if len(self._short.start):
             count_short(data.left, data.right, *self._short, lags, tables)
-        scratch = np.zeros((len(lags), width), self._type)
+        scratch = np.zeros((len(lags), data.alphabet_size), self._type)
         sides: tuple[tuple[RareSymbols, np.ndarray, np.ndarray, int], ...] = (
             (self._rare_left, data.right, self._skips[0], 1),
             (self._rare_right, data.left, self._skips[1], -1),
@@ -260,10 +289,6 @@ class FourierKernel:
         for rare, other, skip, sign in sides:
             if len(rare.position):
                 count_rare(*rare, other, skip, lags, sign, scratch, tables)
-        least = complete(tables, self._left[start:stop], self._right[start:stop], self._implied)
-        if least < 0:
-            raise MiscopeError(f"the Fourier kernel came to a count of {least}: use another method, and report it")
-        return tables
 
     def _check(self, lag: int) -> None:
         """Count one lag again, pair by pair."""

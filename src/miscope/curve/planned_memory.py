@@ -14,7 +14,7 @@ from miscope.counting.tally import SMALL
 
 __all__ = ["peak_bytes"]
 
-_BASE = 2_500_000  # stacks of threads, and what is small
+_BASE = 1_400_000  # stacks of threads, and what is small
 _A_LAG = 1_500  # of a result, besides its values and margins
 _A_KIND = (20, 260)  # of its margins; much more where nulls are computed meanwhile, which scatter them over the heap
 _CANDIDATES = 1100  # spectra that long memory is looked for with
@@ -102,10 +102,10 @@ def _kernel(counter: Counter, kernel: Any, cells: bool) -> tuple[int, int, int]:
 
 
 def _fourier(kernel: FourierKernel) -> tuple[int, int, int]:
-    """The same for the Fourier kernel: counts, margins, sums of products and spectra."""
+    """The same for the Fourier kernel: counts, margins, where rare symbols stand, sums of products and spectra."""
     lags = max(kernel.batches(), key=len)
     n, tables, size = len(kernel.symbols), max(kernel.data.n_blocks, 1), kernel.data.alphabet_size
-    held = len(lags) * tables * (4 * n**2 + 16 * size)
+    held = len(lags) * tables * (4 * n**2 + 16 * size) + kernel.singles_bytes
     half = Length.of(kernel._span(lags)).n // 2
     spectrum, budget = 16 * n * half, kernel._memory // 3
     longest = int((kernel._long.stop - kernel._long.start).sum()) // (tables if kernel.data.n_blocks else 1)

@@ -21,7 +21,7 @@ from miscope.counting.fourier import FourierKernel
 from miscope.counting.sparse import SparseKernel
 from miscope.counting.streaming import PIECE, StreamedSparse
 from miscope.curve.asking import _Information, question
-from miscope.curve.rehearsed_estimates import Estimating, Known, Run, best, n_pairs_at, repeated, timed
+from miscope.curve.rehearsed_estimates import Estimating, Run, best, n_pairs_at, repeated, timed
 from miscope.curve.symbols import _surrogate_counter, measure_symbols
 from miscope.sequences import Sequences
 
@@ -237,16 +237,14 @@ class _Rehearsal(Estimating):
         elif whole.streams:
             batches = len(whole.kernel().batches())  # type: ignore[attr-defined]
             prepare = batches * (prepare + self._reading() / self.run.threads)
-        known = Known(kernel, lags, cells)
-        return prepare, count, self.estimates(part, known, null, cells)
+        return prepare, count, self.estimates(part, kernel, each, null, cells)
 
     def _fourier(self, null: str, part: Counter) -> tuple[float, float, float]:
         """As `_pass`, for the Fourier kernel: fewer symbols and fewer lags, which then share their work alike."""
         whole, run = self.whole, self.run
         prepare, kernel = timed(whole.kernel)
-        small = part.kernel()
         assert isinstance(kernel, FourierKernel)
-        assert isinstance(small, FourierKernel)
+        small = FourierKernel(part.data, part.lags, part.memory, kernel)
         lags = small.batches()[0]
         pieces = [lags[start : start + small.width] for start in range(0, len(lags), small.width)]
         several = pieces[: 4 * run.threads]
@@ -263,16 +261,30 @@ class _Rehearsal(Estimating):
             both = best(lambda: list(self.pool.map(lambda lag: ask(small, lag), single)), 1) / n_tried
         batches = kernel.batches()
         work = sum(_spectral(kernel, batch) for batch in batches) / _spectral(small, lags)
-        # Of what tables take, so much is for pairs of rare symbols, which grow with the corpus.
-        pair = FOURIER_COSTS[3] * 1e-9 / run.threads
-        rare = [_rare(each) * pair for each in (kernel, small)]
-        tables = max(tables - rare[1], 0.1 * tables) + rare[0]
+        if isinstance(ask, _Information):  # of what tables take, pairs counted singly grow with the corpus
+            tables = max(tables - self._singly(small, several), 0.1 * tables)
+            tables += self._singly(kernel, self._tiles(kernel))
         counting = count * work + tables * self.n_lags
         estimate = max(both - tables, 0.0) * self.n_lags
         if null != "none" and results:
             at = np.array([result.block_pairs.sum() for result in results])
             estimate += self.null(part, results, null == "document" and len(whole.sequences) > 1) * (len(at) > 0)
         return prepare, counting, estimate
+
+    def _tiles(self, kernel: FourierKernel) -> list[np.ndarray]:
+        """Some neighbouring lags for each thread, as many as the time for it allows."""
+        width = int(np.clip(self.budget / (FOURIER_COSTS[3] * 1e-9 * max(kernel.n_singles, 1)), 8, kernel.width))
+        starts = (np.arange(self.run.threads) + 0.5) / self.run.threads * self.n_lags - width / 2
+        return [kernel.lags[max(0, int(start)) :][:width] for start in starts]
+
+    def _singly(self, kernel: FourierKernel, tiles: list[np.ndarray]) -> float:
+        """Seconds a lag for the pairs that the Fourier kernel counts one by one."""
+        shape = (max(kernel.data.n_blocks, 1), kernel.data.alphabet_size, kernel.data.alphabet_size)
+
+        def count(lags: np.ndarray) -> None:
+            kernel.count_singly(lags, np.zeros((len(lags), *shape), np.int32))
+
+        return best(lambda: list(self.pool.map(count, tiles)), 2) / sum(map(len, tiles))
 
     def _streamed_sparse(self, part: Counter) -> tuple[float, float]:
         """Seconds for the readings of the sparse kernel over a corpus in pieces, and for counting what they gather.
@@ -321,12 +333,6 @@ def _spectral(kernel: FourierKernel, lags: np.ndarray) -> float:
     n_symbols = float((kernel._long.stop - kernel._long.start).sum())
     there = n**2 * inverse * max(kernel.data.n_blocks, 1) * len(lags) * octaves
     return float(n_symbols * (n * transform * octaves + n**2 * product + 1) + there)
-
-
-def _rare(kernel: FourierKernel) -> float:
-    """Pairs at each lag that the Fourier kernel counts one by one."""
-    short = kernel._short.stop - kernel._short.start
-    return float(len(kernel._rare_left.position) + len(kernel._rare_right.position) + short.sum())
 
 
 def _some(pairs: np.ndarray) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from miscope.estimation.entropy import information
 from miscope.estimation.jackknife import jackknife
 from miscope.sequences.codes import histogram
 
-__all__ = ["Estimating", "Known", "Run", "best", "n_pairs_at", "repeated", "timed"]
+__all__ = ["Estimating", "Run", "best", "n_pairs_at", "repeated", "timed"]
 
 clock = time.perf_counter
 """What steps are timed by."""
@@ -29,6 +29,7 @@ clock = time.perf_counter
 _MOST_EXACT = 1024  # see `asking`: lags up to which the null is computed at each
 _BETWEEN = 160  # of more, at how many about
 _LONG = 0.03  # seconds from which a step is timed once
+_WARM = 0.3  # seconds in which what runs cold at first may run again
 _LISTED = 1e-5  # seconds a lag for what is done to results one by one
 _QUICK = 0.005  # seconds below which calls are timed on all threads together
 
@@ -54,20 +55,6 @@ def n_pairs_at(lengths: np.ndarray, lags: np.ndarray) -> np.ndarray:
     return np.asarray(above[beyond] - lags * (len(ordered) - beyond))
 
 
-class Known:
-    """A kernel that was asked before."""
-
-    def __init__(self, kernel: Kernel, lags: Iterable[int], cells: bool) -> None:
-        ask = kernel.cells if cells else kernel.fingerprints
-        self._found: dict[int, Any] = {lag: ask(lag) for lag in lags}
-
-    def fingerprints(self, lag: int) -> Any:
-        """What it said."""
-        return self._found[lag]
-
-    cells = fingerprints
-
-
 class Estimating:
     """Seconds of estimating, of nulls that are computed, and of what is done with all lags together.
 
@@ -89,17 +76,24 @@ class Estimating:
         self.seen = whole.lags[:0]  # lags at which dependence is seen
         self.corrected = False
 
-    def estimates(self, part: Counter, known: Known, null: str, cells: bool) -> float:
-        """Seconds of all estimates, and of a null that is computed, on all threads; what was counted is `known`."""
+    def estimates(self, part: Counter, kernel: Kernel, counting: float, null: str, cells: bool) -> float:
+        """Seconds of all estimates, and of a null that is computed, on all threads; `counting` takes so long a lag.
+
+        Both are done together, as threads that count wait for those that estimate in Python.
+        """
         run, lags = self.run, part.lags.tolist()
+        results: list[LagResult] = []
         ask: Question = question(run.quantity, run.estimator, part, "none", self.values_for(part))
-        each = repeated(lambda: list(self.pool.map(lambda lag: ask(known, lag), lags)), self.budget) / len(lags)
+
+        def both() -> None:
+            results[:] = self.pool.map(lambda lag: ask(kernel, lag), lags)
+
+        each = max(repeated(both, self.budget) / len(lags) - counting, 0.0)
         if cells and part.method == "sparse":
             each *= self.n / len(part.data.left)
         seconds = each * self.n_lags
         if null == "none" or cells:
             return seconds
-        results = [ask(known, lag) for lag in lags]
         return seconds + self.null(part, results, null == "document" and len(self.whole.sequences) > 1)
 
     def values_for(self, part: Counter) -> Any:
@@ -228,8 +222,8 @@ def best(task: Callable[[], object], times: int) -> float:
 
 
 def repeated(task: Callable[[], object], budget: float) -> float:
-    """Median of as many runs as fit, three at most."""
+    """Median of as many runs as fit, three at most, after a first that finds caches cold where there is time for it."""
     found = [timed(task)[0]]
-    while len(found) < 3 and sum(found) + found[0] < 2 * budget:
+    while len(found) < 4 and sum(found) + found[0] < max(3 * budget, _WARM):
         found.append(timed(task)[0])
-    return float(np.median(found))
+    return float(np.median(found[1:] or found))

@@ -38,7 +38,7 @@ $(VENV)/.docs: $(VENV)/.installed
 	@$(BIN)/python $(PIP_INSTALL) --group docs
 	@touch $@
 
-demo: $(VENV)/.installed ## measure text that every Python has, and draw it
+demo: $(VENV)/.installed ## measure text and prices, train an RNN and a Transformer: one report
 	@$(BIN)/miscope demo
 
 test: test-full test-core ## all tests, in the full environment and with the core dependencies only

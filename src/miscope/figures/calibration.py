@@ -88,8 +88,9 @@ def plot_single(rows: Sequence[Row], path: str | Path) -> None:
             axes.set_xscale("log")
             axes.set_ylim(-0.03, 1.05)
             plain_lags(axes.xaxis)
-        for axes in list(grid.flat)[len(groups) :]:
-            axes.set_visible(False)
+        for k in range(len(groups), grid.size):
+            grid.flat[k].set_visible(False)
+            grid.flat[k - n_columns].tick_params(labelbottom=True)  # the lowest of its column
         figure.supxlabel("lag (symbols)", fontsize=9)
         figure.supylabel("coverage of 95 % intervals", fontsize=9)
         handles, labels = grid.flat[0].get_legend_handles_labels()

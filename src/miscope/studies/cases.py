@@ -18,7 +18,7 @@ __all__ = ["SCALES", "Case", "cases"]
 SCALES = {"smoke": 6, "quick": 60, "full": 300}
 """Runs of each case at each scale."""
 
-ESTIMATORS = ("plug_in", "miller_madow", "grassberger", "chao_shen", "shrinkage", "zhang")
+ESTIMATORS = ("plug_in", "miller_madow", "grassberger", "chao_shen", "shrinkage", "zhang", "nsb")
 
 _LAGS = (1, 4, 16, 64, 256, 1024)
 

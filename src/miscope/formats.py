@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from miscope._version import __version__
 from miscope.errors import FormatError
 
-__all__ = ["KINDS", "checked_kind", "marked"]
+__all__ = ["KINDS", "checked_kind", "marked", "says_kind", "what_takes"]
 
 KINDS = {
     "uniformity": 1,
@@ -22,6 +23,22 @@ KINDS = {
 }
 """Version of the form of each kind, which changes when older files can no longer be read. (Curves, fits, counts and
 models have forms of their own, with files of their own.)"""
+
+_MARK = re.compile(rb'"format"\s*:\s*"(miscope[^"\\]*)"')
+_SHOWN = "to see it as a page, miscope report {}"
+_TAKEN = {
+    "miscope.curve": ("a curve", "to fit it, miscope fit {}; to draw it, miscope report {}"),
+    "miscope decay fit": ("a fit", f"{_SHOWN}; to compare it with another, miscope compare {{}} OTHER.json"),
+    "miscope.uniformity": ("a comparison of parts", _SHOWN),
+    "miscope.drift": ("a drift", _SHOWN),
+    "miscope.reach": ("a reach", _SHOWN),
+    "miscope.reaches": ("a comparison of models", _SHOWN),
+    "miscope.spectrum": ("a spectrum", _SHOWN),
+    "miscope.couplings": ("a table of couplings", _SHOWN),
+    "miscope.contributions": ("a table of pairs", _SHOWN),
+    "miscope.study": ("a study", _SHOWN),
+}
+"""What files of each kind hold, and which commands take them."""
 
 
 def marked(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,3 +75,23 @@ def checked_kind(body: Mapping[str, Any], path: str) -> str | None:
             "again, or use the miscope that wrote it"
         )
     return kind
+
+
+def says_kind(start: bytes) -> str | None:
+    """The kind that JSON says it is of in its first bytes, None if it is no JSON object, or says none of miscope's.
+
+    >>> says_kind(b'{"format": "miscope.curve", "version": 1'), says_kind(b'{"format": "of others"}')
+    ('miscope.curve', None)
+    """
+    found = _MARK.search(start) if start.lstrip().startswith(b"{") else None
+    return None if found is None else found[1].decode("utf-8", "replace")
+
+
+def what_takes(kind: str, path: str) -> tuple[str, str]:
+    """What a file of a kind holds, and the commands that take it.
+
+    >>> what_takes("miscope.drift", "d.json")
+    ('a drift', 'to see it as a page, miscope report d.json')
+    """
+    what, takes = _TAKEN.get(kind, ("a result", "use it with what wrote it"))
+    return what, takes.replace("{}", path)

@@ -9,6 +9,7 @@ FILES = {
     "prices.csv": "Date,Close\n2020-01-01,2\n2020-01-02,3\n2020-01-03,1\n",
     "words.csv": "x\n1.5\n2.5\nabc\n3.5\n",
     "nan.csv": "x\n1.5\n\n2.5\nNaN\n3.5\n",
+    "empty.csv": "x,y\n" + "1.5,0\n" * 49 + ",0\n" + "2.5,0\n" * 4 + "NA,0\n" + " +3.5,0\n" * 4 + "abc,0\n2.5,0\n",
     "infinite.csv": "x\n1.5\ninf\n2.5\n",
     "zero.csv": "p\n2\n0\n3\n",
     "negative.csv": "p\n2\n3\n-1\n",
@@ -28,6 +29,7 @@ MARK = {"column": "--column", "time": "--time-column", "as_": "--as", "missing":
         ("prices.csv", {"column": "close"}, ["has no column 'close'", "did you mean 'Close'"]),
         ("prices.csv", {"column": "Close", "time": "Dat"}, ["'Dat'", "did you mean 'Date'"]),
         ("words.csv", {"as_": "numbers"}, ["row 3 of 'words.csv' is 'abc', where a number is needed"]),
+        ("empty.csv", {"column": "x", "as_": "numbers"}, ["row 60 of 'empty.csv' is 'abc', where a number is needed"]),
         ("words.csv", {}, ["nearly all numbers, but for 'abc'", "symbols"]),
         ("nan.csv", {"as_": "numbers", "missing": "refuse"}, ["row 2 of 'nan.csv' has no value"]),
         ("infinite.csv", {"as_": "sign"}, ["row 2 of 'infinite.csv' is inf", "leave out what is infinite"]),
@@ -55,6 +57,26 @@ def test_the_same_words_on_both_sides(folder, refused, name, options, words):
         ms.read(name, **options)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_the_value_at_fault_in_a_later_part_of_a_file(folder, refused):
+    """Files are read in parts of a megabyte, and an empty field in one before is no fault."""
+    (folder / "long.csv").write_text("x,y\n" + "1.5,0\n" * 9 + ",0\n" + "2.5,0\n" * 250_000 + "1_5,0\n")
+    refused("measure", "long.csv", "--column", "x", "--as", "numbers", words=["row 250,011 of 'long.csv' is '1_5'"])
+
+
+def test_results_are_no_data(folder, refused):
+    """What miscope saved says so, also where a table is read; the command to use is named."""
+    curve = ms.measure("abcabca" * 100, "1:8")
+    curve.save("c.json")
+    curve.save("d.parquet")
+    for command in ("measure", "inspect", "count", "uniformity"):
+        more = ["-o", "counts.arrow"] if command == "count" else []
+        words = ["'c.json' is a curve that miscope saved, not data", "miscope fit c.json", "miscope report c.json"]
+        refused(command, "c.json", *more, words=words)
+        refused(command, "d.parquet", *more, words=["'d.parquet' is a curve that miscope saved", "--column mi"])
+    (folder / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n" * 9)
+    assert "encoding" not in refused("measure", "p.png", words=["'p.png' is a picture, not data"])
 
 
 def test_not_numbers_break_documents_and_are_counted(folder, miscope):

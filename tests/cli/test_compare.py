@@ -200,6 +200,8 @@ class TestOutput:
     [
         (["chain.safetensors", "chain.safetensors"], ["the data come first", "miscope probe chain.safetensors"]),
         (["missing.txt", "chain.safetensors"], ["missing.txt", "no such file"]),
+        (["text.txt", "other.txt"], ["other.txt is no model", "two corpora", "miscope uniformity text.txt other.txt"]),
+        ([CHAIN, "missing.txt"], ["'missing.txt' is no model: there is no such file"]),
         ([CHAIN, "missing.json"], ["cannot read 'missing.json'"]),
         ([CHAIN, "fit.json"], ["fit.json is no curve"]),
         ([CHAIN, "table.csv"], ["table.csv is no curve"]),

@@ -7,6 +7,14 @@ from pathlib import Path
 import pytest
 
 from miscope import MICurve
+from miscope.cli.demo import _step
+
+HIDING = (
+    "import importlib.util\n"
+    "find_spec = importlib.util.find_spec\n"
+    "hidden = ('arch', 'torch', 'jinja2')\n"
+    "importlib.util.find_spec = lambda name, *more: None if name in hidden else find_spec(name, *more)\n"
+)
 
 
 def check_texts(outcome, results):
@@ -19,16 +27,16 @@ def check_texts(outcome, results):
     assert (results / "mutual-information.png").stat().st_size > 10_000
     assert "miscope measure yourfile.txt" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+    assert "about two minutes" in outcome.stderr.split("\n")[0]
+    for step in ("reading and counting characters", "reading and counting words", "fitting laws to characters and"):
+        assert step in outcome.stderr
+    assert "compare with --null rotate, or take bounds, --estimator bracket" in outcome.stdout
+    assert "null=" not in outcome.stdout
 
 
 def test_the_core_alone(folder, spawn, monkeypatch, tmp_path):
     """Without the extras, text is measured all the same, and what is left out is named."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import importlib.util\n"
-        "find_spec = importlib.util.find_spec\n"
-        "hidden = ('arch', 'torch', 'jinja2')\n"
-        "importlib.util.find_spec = lambda name, *more: None if name in hidden else find_spec(name, *more)\n"
-    )
+    (tmp_path / "sitecustomize.py").write_text(HIDING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     outcome = spawn("demo", "--folder", "results")
     assert outcome.status == 0
@@ -48,6 +56,11 @@ def test_all_of_it(folder, spawn):
     assert "results/report.html" in outcome.stderr
     assert "left out" not in outcome.stderr
     assert "S&P 500: 5,030 daily returns" in outcome.stdout
+    steps = ["measuring prices", "measuring the power law", "training ElmanRNN 8", "probing ElmanRNN 8"]
+    steps += ["training Transformer 32 x 2", "probing Transformer 32 x 2", "making the report"]
+    at = [outcome.stderr.index(step) for step in steps]
+    assert at == sorted(at)
+    assert MICurve.load(results / "power-law.json").label == "PowerLawBinary amplitude 0.1, exponent 0.4"
     page = (results / "report.html").read_text(encoding="utf-8")
     for shown in ("characters", "words", "signs of returns", "sizes of returns", "ElmanRNN 8", "Transformer 32 x 2"):
         assert shown in page
@@ -55,6 +68,17 @@ def test_all_of_it(folder, spawn):
         "elmanrnn",
         "transformer",
     ]
+
+
+def test_quiet_says_no_steps(capsys):
+    _step("training", quiet=True)
+    assert capsys.readouterr() == ("", "")
+    _step("training", quiet=False)
+    assert capsys.readouterr() == ("", "training …\n")
+
+
+def test_help_says_how_long_it_takes(miscope):
+    assert "about two minutes" in " ".join(miscope("demo", "--help").stdout.split())
 
 
 def test_a_file_in_place_of_the_folder(refused):

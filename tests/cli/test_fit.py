@@ -297,13 +297,13 @@ class TestMeasure:
 @pytest.mark.parametrize(
     ("words", "errors"),
     [
-        (["missing.json"], ["cannot read 'missing.json'", "No such file"]),
-        (["missing.csv"], ["cannot read 'missing.csv'", "No such file"]),
+        (["missing.json"], ["cannot read 'missing.json'", "there is no such file"]),
+        (["missing.csv"], ["cannot read 'missing.csv'", "there is no such file"]),
         (["short.json", "missing.json"], ["missing.json"]),
-        (["folder.json"], ["folder.json", "directory"]),
-        (["folder.csv"], ["folder.csv", "directory"]),
+        (["folder.json"], ["folder.json", "it is a folder"]),
+        (["folder.csv"], ["folder.csv", "it is a folder"]),
         (["text.txt"], ["text.txt is not a curve", "miscope measure text.txt --fit"]),
-        (["cut.json"], ["cut.json is not a curve of miscope, or is damaged"]),
+        (["cut.json"], ["cut.json is not a curve of miscope: it is not JSON, or is cut off (at line 1, column"]),
         (["foreign.json"], ["foreign.json is not a curve of miscope", "miscope measure FILE -o"]),
         (["deep.json"], ["deep.json is not a curve of miscope"]),
         (["foreign.parquet"], ["foreign.parquet is not a curve of miscope"]),
@@ -315,7 +315,7 @@ class TestMeasure:
         (["ragged.csv"], ["ragged.csv is not a table of numbers"]),
         (["empty.csv"], ["empty.csv is not a table of numbers"]),
         (["binary.csv"], ["binary.csv is not a table of numbers"]),
-        (["-"], ["standard input is not a curve of miscope"]),
+        (["-"], ["standard input is not a curve of miscope: it is empty"]),
         (["-", "-"], ["standard input", "once only"]),
         (["short.json", "--laws", "powr_law"], ["unknown law", "did you mean 'power law'?"]),
         (["short.json", "--laws", "all,exponential"], ["unknown law 'all'"]),
@@ -405,7 +405,8 @@ def test_a_comparison_takes_replicates(files, refused):
 
 def test_verdicts_that_speak_of_nothing_in_common(files, refused):
     csv.write_csv(pa.table(TABLE | {"mi": [0.0] * 8}), "noise.csv")
-    refused("compare", "noise.csv", "long-fit.json", words=['"no dependence" and "exponential"', "which parameter"])
+    words = ['"no dependence" and "exponential"', "--parameter exponent", "--parameter correlation_length"]
+    refused("compare", "noise.csv", "long-fit.json", words=words)
 
 
 def test_a_full_disk_leaves_what_was_there(files, miscope, monkeypatch):

@@ -184,7 +184,7 @@ class TestNames:
     FILES = (
         ("missing.safetensors", ["missing.safetensors", "no such file"]),
         ("gpt2/small", ["'gpt2/small' is no model", "hub:gpt2/small"]),
-        ("text.txt", ["text.txt is not a safetensors file"]),
+        ("text.txt", ["text.txt is no model", ".safetensors"]),
         ("cut.safetensors", ["cut.safetensors is cut off or damaged"]),
         ("changed.safetensors", ["changed.safetensors is damaged, or was changed"]),
         ("other.safetensors", ["other.safetensors is a safetensors file, but not a model that miscope saved"]),

@@ -85,8 +85,9 @@ def test_the_command_of_a_process_makes_the_curve_again(call, folder):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["missing.json"], "cannot read 'missing.json'"),
-        (["text.txt"], "text.txt is not JSON"),
+        (["missing.json"], "cannot read 'missing.json': there is no such file or folder"),
+        (["missing"], "cannot read 'missing': there is no such file or folder"),
+        (["text.txt"], "text.txt is not JSON, or is cut off (at line 1, column 1)"),
         (["empty"], "there is no result in the folder 'empty'"),
         (["old.json"], "measure again, or use the miscope that wrote it"),
         (["curve.json", "-o", "page.pdf"], "should end in one of .html, .htm"),

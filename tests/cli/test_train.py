@@ -293,6 +293,10 @@ class TestCheckpoint:
         miscope(*self.WORDS)
         stopped(None)
         refused(*self.WORDS, "--warmup", "0.2", words=["another training", "warmup was 0.05", "--no-resume"])
+        at = self.WORDS.index("--width") + 1
+        wider = (*self.WORDS[:at], "9", *self.WORDS[at + 1 :])
+        said = refused(*wider, words=["width was", "and is 9 now", "another file with --checkpoint"])
+        assert "{" not in said
 
     def test_killed_and_started_again(self, folder, miscope):
         """Without a chance to say goodbye; the file is the same to the last byte."""

@@ -301,10 +301,17 @@ class TestJudge:
     """Each way to a verdict, from differences of AICc that are made up."""
 
     @staticmethod
-    def judged(last=100.0, shared=False, **evidence):
+    def judged(last=100.0, shared=False, falling="", **evidence):
         inf = math.inf
         given = {"exponential": inf, "power_law": inf, "between": inf, "mixed": inf, "constant": inf, "cut_off": inf}
-        return judge(Evidence(**(given | evidence)), last, shared)
+        return judge(Evidence(**(given | evidence)), last, shared, falling)
+
+    def test_a_constant_and_what_only_might_be_one(self):
+        flat = self.judged(exponential=0, power_law=1, between=2, constant=3)
+        assert (flat.kind, "does not fall" in flat.reason) == ("undecided", True)
+        falls = self.judged(exponential=0, power_law=1, between=2, constant=3, falling="it saturates")
+        assert (falls.kind, falls.reason.startswith("it saturates: ")) == ("undecided", True)
+        assert "does not fall" not in falls.reason
 
     def test_exponential(self):
         assert self.judged(exponential=0, power_law=40, between=2).kind == "exponential"
@@ -362,3 +369,13 @@ class TestJudge:
 
     def test_nothing_known(self):
         assert self.judged().kind == "undecided"
+
+
+def test_of_values_that_saturate_it_is_not_said_that_they_do_not_fall():
+    """Information of words falls by a factor of ten in plain sight, though its size hides the law."""
+    lags = np.unique(np.geomspace(1, 1000, 30).astype(int))
+    values = 1.5 * lags**-0.3
+    found = ms.fit((lags, values, np.full(len(lags), 0.05))).verdict
+    assert found.kind == "undecided"
+    assert "saturates" in found.reason
+    assert "does not fall" not in found.reason

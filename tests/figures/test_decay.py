@@ -434,3 +434,15 @@ def test_imports_are_late():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_lags_are_alike_on_both_sides(exponential):
+    """Numbers have the same commas, and lags the unit that provenance says."""
+    found = dataclasses.replace(exponential, provenance={"source": {"unit": "word"}})
+    axes = plot_fit(found)
+    assert {each.get_xlabel() for each in axes[-1]} == {"lag (words)"}
+    assert "words" in axes[0, 0].figure.get_suptitle()
+    formats = [each.xaxis.get_major_formatter() for each in axes[0]]
+    assert [each(8000, 0) for each in formats] == ["8,000", "8,000"]
+    assert formats[1](2.5, 0) == "2.5"
+    assert {each.get_xlabel() for each in plot_fit(exponential)[-1]} == {"lag (symbols)"}

@@ -148,7 +148,7 @@ def test_the_floor_is_a_dashed_line(documents):
     assert shown.any()
     np.testing.assert_array_equal(floor.get_xdata(), curve.lags)
     np.testing.assert_array_equal(floor.get_ydata()[shown], curve.null[shown])
-    assert "chance floor (taken away)" in legend(axes)
+    assert "chance floor (taken away):\nwhat chance alone would give" in legend(axes)
     assert floor.get_color() == axes.get_lines()[0].get_color()
 
 
@@ -397,6 +397,45 @@ def test_a_bar_holds_its_marker(documents):
 def test_triangles_are_explained(curve):
     assert "at or below the lower edge" in legend(ms.plot(curve))
     assert "at or below the lower edge" not in legend(ms.plot(curve, scale="lin-lin"))
+
+
+def test_bars_of_several_curves_do_not_merge(curve):
+    """Triangles have none, and those of hollow markers are pale; a curve alone keeps all of them."""
+    axes = ms.plot([curve, dataclasses.replace(curve, label="again")])
+    sure, shown = curve.significant(), curve.excess > axes.get_ylim()[0]
+    strong, pale = ({float(each[0][0]) for each in found.get_segments()} for found in axes.collections[:2])
+    assert strong == {*curve.lags[sure & shown].astype(float)}
+    assert pale == {*curve.lags[~sure & shown].astype(float)}
+    assert axes.collections[0].get_alpha() > axes.collections[1].get_alpha()
+    alone = ms.plot(curve)
+    high = curve.interval(excess=True)[1]
+    assert {*bars(alone)} == {*curve.lags[high > alone.get_ylim()[0]].astype(float)}
+
+
+@pytest.mark.parametrize(
+    ("sources", "unit"),
+    [
+        ([{"unit": "word"}], "words"),
+        ([{"unit": "character"}, {"unit": "word"}], "characters or words"),
+        ([{"unit": "word"}, {}], "symbols"),
+        ([{"gaps": {"usual_step": 86400.0}, "times": ["1/4/1999", "12/31/2018"]}], "days"),
+        ([{"gaps": {"usual_step": 1.0}, "times": ["0", "5030"]}], "symbols"),  # numbers of an unknown unit
+        ([{"gaps": {"usual_step": 7.5}}], "symbols"),
+    ],
+    ids=str,
+)
+def test_lags_are_in_the_unit_that_provenance_says(curve, sources, unit):
+    curves = [dataclasses.replace(curve, provenance={"source": source}) for source in sources]
+    assert ms.plot(curves).get_xlabel() == f"lag ({unit})"
+
+
+def test_the_vertical_axis_is_named_in_one_line(curve, composed):
+    for each in (curve, composed):
+        axes = ms.plot(each)
+        axes.figure.draw_without_rendering()
+        assert "\n" not in axes.get_ylabel()
+        box = axes.yaxis.label.get_window_extent()
+        assert (box.y0 >= 0, box.y1 <= axes.figure.bbox.height) == (True, True)
 
 
 @pytest.mark.parametrize("scale", ["log-log", "lin-log"])

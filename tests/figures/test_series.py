@@ -23,7 +23,32 @@ def test_what_is_drawn():
     assert drawn["measured"].get_xdata().tolist() == [1.0, 10.0]  # what is not positive has no place on this axis
     assert drawn["exact"].get_ydata().tolist() == [0.1, 0.039, 0.016]
     assert drawn["exact"].get_color() == drawn["measured"].get_color()
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"measured", "exact", "half"}
+    named = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert named == {"measured", "exact", "half", "at or below the lower edge"}
+
+
+def triangles(axes):
+    return [line for line in axes.get_lines() if line.get_gid() == "below"]
+
+
+def test_what_lies_below_is_marked_on_the_edge():
+    """A model of which one lag alone stands above the axis has all its lags in the figure."""
+    hidden = Series(
+        "model", LAGS, (0.01, -0.001, 0.0), (0.009, -0.02, -0.02), (0.011, 0.02, 0.02), sure=(True, False, False)
+    )
+    data = Series("data", LAGS, (0.1, 0.04, 0.02), (0.09, 0.03, 0.01), (0.11, 0.05, 0.5))
+    axes = plot_series(Plot("p", "t", "", "x", "y", (data, hidden)))
+    [marks] = triangles(axes)
+    assert marks.get_xdata().tolist() == [10.0, 100.0]
+    assert {*marks.get_ydata()} == {axes.get_ylim()[0]}
+    assert marks.get_color() == axes.get_lines()[2].get_color()
+    assert axes.get_ylim()[1] > 0.5  # bars end inside
+    places = [segment[0][0] for found in axes.collections for segment in found.get_segments()]
+    assert sorted(places) == [1.0, 1.0, 10.0, 100.0]  # triangles have none, where others could be hidden by them
+    alone = plot_series(Plot("p", "t", "", "x", "y", (hidden,)))
+    assert sum(len(found.get_segments()) for found in alone.collections) == 3
+    assert not triangles(plot_series(Plot("p", "t", "", "x", "y", (data,))))
+    assert not triangles(plot_series(Plot("p", "t", "", "x", "y", (hidden,), log="x")))
 
 
 def test_linear_axes_show_everything(tmp_path):

@@ -53,6 +53,7 @@ _SAID_OTHERWISE = {
     ", lags=curve.lags": ", with --lags",
     "skip_bad=True": "--skip-bad",
     "classes=miscope.models.by_frequency(...)": "--classes 64",
+    "pass another path for the checkpoint": "name another file with --checkpoint",
 }
 
 _PYTHON = {
@@ -69,8 +70,12 @@ _PYTHON = {
     "or read letters without headers by read_text(path, fold_case=True)": "or name the file .txt, and read its letters "
     "with --fold-case",
     " (read_hub)": "",
+    "No such file or directory": "there is no such file or folder",
+    "Is a directory": "it is a folder, and a file is needed",
 }
-"""Advice that is about Python, as the command line says it."""
+"""Advice that is about Python, and words of the operating system, as the command line says them."""
+
+_WHERE_IN_JSON = re.compile(r": [A-Z][^:;]*: line (\d+) column (\d+) \(char \d+\)")
 
 _MOST_ROWS = 200
 _P = ParamSpec("_P")
@@ -117,7 +122,7 @@ def without_python(text: str) -> str:
     """
     for written, meant in _PYTHON.items():
         text = text.replace(written, meant)
-    return text
+    return _WHERE_IN_JSON.sub(r" (at line \1, column \2)", text)
 
 
 def one_of_several() -> bool:
@@ -279,6 +284,9 @@ def print_curve(curve: MICurve, exact: np.ndarray | None = None, name: str = "ex
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
+    if _is_of_one_symbol(curve):
+        say(f"{_title(curve)}\n0 at " + ("the one lag" if len(curve) == 1 else f"all {len(curve):,} lags"))
+        return
     columns = _columns(curve, name, exact)
     for heading in ["lag", *columns, "pairs", ""]:
         table.add_column(heading.strip(), justify="right" if heading else "left", no_wrap=True)
@@ -302,6 +310,11 @@ def print_curve(curve: MICurve, exact: np.ndarray | None = None, name: str = "ex
             curve.estimator, "the lag stands above the null"
         )
         say(f"± standard error; q: false discovery rate at which {above}; * q <= 0.05")
+
+
+def _is_of_one_symbol(curve: MICurve) -> bool:
+    """Whether a curve is 0 because there is one distinct symbol only."""
+    return curve.provenance.get("n_symbols_seen") == 1 and bool((abs(curve.mi) < 1e-9).all())
 
 
 def _rows(n: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,12 @@ from miscope.cli.common import as_options, check_output, guarded, note, say
 from miscope.cli.curves import FIGURES, check_names, fit_named, names_curve, read_any
 from miscope.cli.files import Reading, spelt, takes_files
 from miscope.cli.fit import plain_comparison
+from miscope.cli.models import is_other_file
 from miscope.cli.sources import Quantiles
 from miscope.errors import InputError, choice
+
+if TYPE_CHECKING:
+    from miscope.decay import DecayFit
 
 __all__ = ["compare"]
 
@@ -144,6 +148,7 @@ def compare(
         )
         _compare_laws(first, others[0], parameter or "auto", paired, level, json)
         return
+    _refuse_corpora(first, others)
     _refuse([*(["parameter"] if parameter else []), *(["paired"] if paired else [])], "it is for two curves or fits")
     check_output(output, [first, *others], (".json",))
     check_output(plot, [first, *others], FIGURES)
@@ -183,6 +188,17 @@ def _refuse(names: list[str], why: str) -> None:
         raise InputError(f"{options} cannot be used here: {why}")
 
 
+def _refuse_corpora(first: str, others: list[str]) -> None:
+    """Refuse what is no model where models are named: another corpus, most likely."""
+    name = next((name for name in others if not names_curve(name) and is_other_file(name)), None)
+    if name is not None:
+        raise InputError(
+            f"{name} is no model: compare takes data and then models (.safetensors, folders, hub:NAME), or saved "
+            f"curves (.json, .parquet); for two corpora, measure each of them, miscope measure {name} -o one.json, and "
+            f"compare the curves, or ask whether they are alike, miscope uniformity {first} {name}"
+        )
+
+
 def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: float, json: bool) -> None:
     """The ratio of a parameter of two curves or fits."""
     from miscope.decay import DecayFit
@@ -195,6 +211,8 @@ def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: 
         each if isinstance(each, DecayFit) else fit_named(name, each, "all", None, "auto")
         for name, each in zip(names, read, strict=True)
     )
+    if parameter == "auto":
+        _refuse_other_verdicts(one, other)
     found = compare_fits(one, other, parameter, paired=paired, level=level)
     if json:
         import json as json_format
@@ -202,6 +220,18 @@ def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: 
         say(json_format.dumps(plain_comparison(found), allow_nan=False))
     else:
         say(str(found))
+
+
+def _refuse_other_verdicts(one: DecayFit, other: DecayFit) -> None:
+    """Ask for the parameter where the verdicts do not name it."""
+    kinds = [each.verdict.kind for each in (one, other)]
+    if kinds[0] == kinds[1] and kinds[0] in ("exponential", "power law"):
+        return
+    raise InputError(
+        f'the verdicts on these curves are "{kinds[0]}" and "{kinds[1]}", and do not say which parameter to compare: '
+        "if both curves may follow power laws, --parameter exponent compares those; if both may be exponentials, "
+        "--parameter correlation_length"
+    )
 
 
 def _tell(found: Any, output: Path | None, plot: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,11 +72,31 @@ def read_any(name: str) -> MICurve | DecayFit | pa.Table:
         return from_bytes(content, known_as)
     except FormatError:
         if name == STDIN or suffix in CURVES:
-            raise
+            fault = _fault_of_json(content)
+            if fault is None:
+                raise
+            raise FormatError(
+                f"{known_as} is not a curve of miscope: {fault}; write it again, by miscope measure FILE -o curve.json"
+            ) from None
         raise FormatError(
             f"{known_as} is not a curve (.json, .parquet, or a table .csv, .tsv): to measure and fit in one go, "
             f"miscope measure {known_as} --fit"
         ) from None
+
+
+def _fault_of_json(content: bytes) -> str | None:
+    """Why this cannot be read as JSON, None if it can, or is no text."""
+    if content.startswith(b"PAR1"):
+        return None
+    if not content.strip():
+        return "it is empty"
+    try:
+        json.loads(content)
+    except json.JSONDecodeError as error:
+        return f"it is not JSON, or is cut off (at line {error.lineno}, column {error.colno})"
+    except (ValueError, RecursionError):
+        return "it is not JSON"
+    return None
 
 
 def _content(name: str) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +26,8 @@ _NETWORKS = {  # class, arguments, steps of training, documents in a step, docum
     "ElmanRNN": ({"width": 8}, 400, 64, 512, 4096),
     "Transformer": ({"width": 32, "depth": 2, "context": _CONTEXT}, 250, 16, 1024, _CONTEXT),
 }
+_TAKES = "about two minutes on two cores that are idle"
+_SAMPLE, _QUICK_SAMPLE = (512, 4096), (64, 2048)  # documents of the power law, symbols in each, for its curve
 _QUICK = (4, 16, 512)  # steps, documents and symbols of --quick, which shows that all works
 _MISSING = {
     "arch": ("prices", 'pip install "miscope[study]"'),
@@ -36,7 +40,7 @@ _MISSING = {
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where to write the results.")] = Path("miscope-demo"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Networks that have hardly learnt anything: seconds instead of minutes.")
+        bool, typer.Option("--quick", help="Networks that have hardly learnt anything, which is sooner done.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
 ) -> None:
@@ -44,6 +48,7 @@ def demo(
 
     The text is the documentation of Python's standard library, the prices are those of the S&P 500 that come with the
     package arch; an RNN and a Transformer learn a power law. What needs a package that is not installed is left out.
+    It takes about two minutes on two cores that are idle, most of them for the networks.
 
     Example: miscope demo --folder results
     """
@@ -55,6 +60,8 @@ def demo(
         check_output(folder, [])
     started = time.perf_counter()
     folder.mkdir(exist_ok=True)
+    if not quiet:
+        note(f"this takes {'less than ' if quick else ''}{_TAKES}; results go to {folder}")
     there = {name for name in _MISSING if importlib.util.find_spec(name) is not None}
     texts = [_measure(unit, quiet) for unit in ("character", "word")]
     figure = folder / "mutual-information.png"
@@ -63,11 +70,12 @@ def demo(
     for curve in texts:
         say(_summary(curve))
     if "arch" in there:
+        _step("measuring prices", quiet)
         prices = _prices()
         written += _kept(prices, folder, quiet)
         say(_summary_of_prices(prices))
     if "torch" in there:
-        written.append(_networks(folder, quick, quiet))
+        written += _networks(folder, quick, quiet)
     page = _page(written, folder, quiet) if "jinja2" in there else None
     if not quiet:
         for name in sorted(_MISSING.keys() - there):
@@ -75,10 +83,17 @@ def demo(
         note(_farewell(page or figure, folder, time.perf_counter() - started))
 
 
+def _step(what: str, quiet: bool) -> None:
+    """Say what is done now, where no bar shows it."""
+    if not quiet and not sys.stderr.isatty():
+        note(f"{what} …")
+
+
 def _measure(unit: str, quiet: bool) -> MICurve:
     from miscope.curve import measure
     from miscope.sequences import builtin_corpus
 
+    _step(f"reading and counting {unit}s", quiet)
     with progress_bar(f"reading {unit}s", "files", quiet) as progress:
         corpus = builtin_corpus(unit, progress=progress)
     with progress_bar(f"counting {unit}s", "pairs", quiet) as progress:
@@ -90,6 +105,7 @@ def _kept(curves: list[MICurve], folder: Path, quiet: bool) -> list[Path]:
     from miscope.decay import fit
 
     written = []
+    _step(f"fitting laws to {' and '.join(curve.label for curve in curves)}", quiet)
     with progress_bar("fitting", "curves", quiet) as progress:
         for k, curve in enumerate(curves):
             stem = curve.label.replace(" ", "-")
@@ -111,16 +127,20 @@ def _prices() -> list[MICurve]:
     return [measure(builtin_prices(conversion), "1:500", label=name) for name, conversion in kinds.items()]
 
 
-def _networks(folder: Path, quick: bool, quiet: bool) -> Path:
-    """Train both on a power law, probe them, and write how far each keeps it."""
+def _networks(folder: Path, quick: bool, quiet: bool) -> list[Path]:
+    """Train both on a power law, probe them, and write their curves, its own, and how far each keeps it."""
     from miscope.atomic import atomic_path
     from miscope.cli.reaches import Compared, Results, as_json, table
+    from miscope.curve import measure
     from miscope.decay import fit
     from miscope.models import naming, train
     from miscope.probing import probe, reach
     from miscope.processes import PowerLawBinary
 
     truth = PowerLawBinary(_AMPLITUDE, _EXPONENT)
+    written = [folder / "power-law.json"]
+    _step("measuring the power law that they learn", quiet)
+    measure(truth.sample(*(_QUICK_SAMPLE if quick else _SAMPLE)), "1:1000", label=truth.label).save(written[0])
     found = []
     for kind, (arguments, steps, batch, documents, length) in _NETWORKS.items():
         if quick:
@@ -128,29 +148,33 @@ def _networks(folder: Path, quick: bool, quiet: bool) -> Path:
                 min(each, most) for each, most in zip((steps, documents, length), _QUICK, strict=True)
             )
         network = naming.make(kind, 2, arguments)
+        _step(f"training {network.label}, {steps} steps", quiet)
         with progress_bar(f"training {network.label}", "steps", quiet) as progress:
             model = train(network, truth, steps=steps, batch=batch, length=_CONTEXT, seed=0, progress=progress)
         model.save(folder / f"{kind.lower()}.safetensors")
+        _step(f"probing {network.label}", quiet)
         with progress_bar(f"probing {network.label}", "symbols", quiet) as progress:
             lags = f"1:{min(length - 1, 1000)}"
             curve = probe(model, lags, documents, length, seed=1, label=network.label, progress=progress)
-        curve.save(folder / f"{kind.lower()}.json")
+        written.append(folder / f"{kind.lower()}.json")
+        curve.save(written[-1])
+        _step(f"fitting laws to {network.label}, and comparing it with the power law", quiet)
         found.append(Compared(kind.lower(), model.n_parameters, model.horizon, reach(truth, curve), fit(curve)))
     results = Results(truth.label, "power law", found)
-    path = folder / "networks.json"
-    with atomic_path(path) as temporary:
+    written.append(folder / "networks.json")
+    with atomic_path(written[-1]) as temporary:
         temporary.write_text(as_json(results) + "\n", encoding="utf-8")
     say(table(results))
-    return path
+    return written
 
 
 def _page(written: list[Path], folder: Path, quiet: bool) -> Path:
     from miscope.report import report
 
-    results: list[Any] = [*written, folder / "elmanrnn.json", folder / "transformer.json"]
+    _step("making the report", quiet)
     with progress_bar("fitting", "curves", quiet) as progress:
         return report(
-            [path for path in results if path.exists()],
+            written,
             folder / "report.html",
             title="miscope at work: text, prices, and two networks",
             progress=progress,
@@ -176,7 +200,16 @@ def _summary(curve: MICurve) -> str:
     seen = curve.lags[curve.significant()]
     reach = f"up to lag {seen.max():,}" if len(seen) else "at no lag"
     lines.append(f"     order is seen {reach} (false discovery rate 5 %)")
-    return "\n".join([*lines, *(f"     warning: {text}" for text in curve.warnings), ""])
+    return "\n".join([*lines, *(f"     warning: {_in_options(text)}" for text in curve.warnings), ""])
+
+
+def _in_options(text: str) -> str:
+    """Advice about measuring, as the command line says it.
+
+    >>> _in_options('compare with null="rotate", or take bounds, estimator="bracket"')
+    'compare with --null rotate, or take bounds, --estimator bracket'
+    """
+    return re.sub(r'\b(null|estimator)="(\w+)"', r"--\1 \2", text)
 
 
 def _summary_of_prices(curves: list[MICurve]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODEL_HELP",
     "in_alphabet",
+    "is_other_file",
     "n_parameters",
     "names_model",
     "need_torch",
@@ -72,9 +73,28 @@ def open_model(text: str, device: str | None = None) -> Any:
             f"{text!r} is no model: there is no such file or folder; name a .safetensors file that miscope train "
             f"wrote, a folder with config.json, or hub:NAME{_hint(text)}"
         )
+    if is_other_file(text):
+        raise InputError(
+            f"{text} is no model: name a .safetensors file that miscope train wrote, a folder with config.json, or "
+            "hub:NAME"
+        )
     if (path.parent / "config.json").is_file() and path.suffix.lower() == _SUFFIX and not _is_ours(path):
         raise InputError(f"{text} holds the weights of a Hugging Face model: name its folder, {path.parent}")
     return placed(load(text), device)
+
+
+def is_other_file(text: str) -> bool:
+    """Whether a file is there under this name, and neither its name nor its first bytes are those of a model."""
+    from miscope.sequences.foreign import is_safetensors
+
+    path = Path(text)
+    if path.suffix.lower() == _SUFFIX or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return not is_safetensors(file.read(16))
+    except OSError:
+        return False  # whoever reads it will say why not
 
 
 def _hint(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from miscope.cli.common import check_output, guarded, note, progress_bar
+from miscope.errors import InputError
 
 __all__ = ["report"]
 
@@ -45,9 +47,22 @@ def report(
       miscope report results/ --title "What our models remember" -o report.html
     """
     check_output(output, results, (".html", ".htm"))
+    _check_results(results)
     from miscope.report import report as write_report
 
     with progress_bar("fitting", "curves", quiet) as progress:
         write_report(results, output, title=title, fit=fit, progress=progress)
     if not quiet:
         note(f"wrote {output}")
+
+
+def _check_results(names: list[str]) -> None:
+    """Refuse names under which there is nothing."""
+    from miscope.sequences.sources import shown
+
+    for name in names:
+        if not os.path.lexists(name):
+            raise InputError(
+                f"cannot read {shown(name)!r}: there is no such file or folder; name results that miscope wrote, as "
+                "miscope measure FILE -o curve.json does, or a folder of them"
+            )

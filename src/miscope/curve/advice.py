@@ -196,8 +196,16 @@ def _long_memory(curve: MICurve) -> str:
             "dependence fall that nothing in these data bounds by how much: no bars can be given; more documents help, "
             "a longer one hardly"
         )
+    seen = curve.significant()
+    doubtful = seen & (curve.excess < 2 * curve.excess_stderr)
+    stars = (
+        f"; {doubtful.sum()} of {seen.sum()} lags are significant though their bars reach 0: that something depends "
+        "from there on is seen, how much is not"
+        if doubtful.any()
+        else ""
+    )
     return (
         f"long memory in few documents: the averages of the sample itself wander {found}, which makes measured values "
         "too low and bars from parts of the sample too small: both are corrected, by what the low frequencies of the "
-        "data say; more documents help, a longer one hardly"
+        f"data say{stars}; more documents help, a longer one hardly"
     )

@@ -142,7 +142,7 @@ class _Window:
         # What oscillates is no constant, however large its own error may be made.
         self.constant = constant.criterion if constant.discrepancy < _OSCILLATES else np.inf
         self.evidence = self._evidence()
-        self.judgement = judge(self.evidence, self.last, len(self.points.shared) > 0)
+        self.judgement = judge(self.evidence, self.last, len(self.points.shared) > 0, metric.falling())
 
     def _evidence(self) -> Evidence:
         found = {one.law.name: one for one in self.solutions}

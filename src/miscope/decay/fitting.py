@@ -30,7 +30,7 @@ _LONG_MEMORY = 2.0
 _NO_EFFECT = 1e-7  # of the largest effect of a parameter
 _NOTHING = 1e-100  # of a bar: the largest effect of any parameter where the law is 0 as far as bars tell
 _LARGEST = 1e100  # where a search may start: its square is a number
-_NEXT_TO_NOTHING = 0.1  # of the values: what lies below it at most lags is no law of theirs
+_FAR_BELOW = 0.3  # of the values: what lies below it at most lags is no law of theirs
 _MOSTLY_SHARED = 0.3  # of the bars, from which on the latter applies
 
 
@@ -111,13 +111,13 @@ def readable(found: Solution) -> Solution:
 
 
 def _far_below(found: Solution) -> bool:
-    """Whether errors that all lags share let a law be next to nothing at most lags where something is seen."""
+    """Whether errors that all lags share let a law lie far below the values at most lags where something is seen."""
     points = found.metric.points
     seen = points.significant & (points.values > 0)
     if not len(points.shared) or not seen.any():
         return False
     law = _expected(points, found.law, found.floor, found.theta)[seen]
-    return bool(np.mean(law < _NEXT_TO_NOTHING * points.values[seen]) > 0.5)
+    return bool(np.mean(law < _FAR_BELOW * points.values[seen]) > 0.5)
 
 
 def _search(metric: Metric, law: Law, floor: bool, theta: Theta, k: int) -> Solution:

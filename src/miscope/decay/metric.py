@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 DISCREPANCIES = np.geomspace(0.01, 2.0, 12)
 _OFF = 1.5  # factor by which what a law expects may differ from the falling curve, for its bars
 _REACH = 0.3  # over which, in the logarithm of the lag, a law's own error stays alike
+_FALLS = 3.0  # bars by which values fall that are said to fall
 _SATURATED = 0.5  # nats, above which information says little of the weak coupling that laws are about
 
 
@@ -68,6 +69,19 @@ class Metric:
         near = np.clip(expected, self.reference / _OFF, _OFF * self.reference)
         other._fixed = self.points.noise(near) + self.saturation
         return other
+
+    def falling(self) -> str:
+        """What hides the law of values that fall by more than their bars; empty for values that do not."""
+        points = self.points
+        own = np.sqrt(np.maximum(points.stderr**2 - np.sum(points.shared**2, axis=0), 0.0))
+        if not points.barred or self.reference[0] - self.reference[-1] < _FALLS * np.hypot(own[0], own[-1]):
+            return ""
+        if np.median(np.sqrt(np.diag(self.saturation)) / points.stderr) > 1:
+            return (
+                f"information of this size (up to {points.values.max():.2g} {points.unit}) saturates, which bends a "
+                "curve as much as a law does"
+            )
+        return "errors that all lags share are as large as what is measured" if len(points.shared) else ""
 
     @cached_property
     def factors(self) -> list[Floats]:

@@ -119,13 +119,16 @@ def range_of(points: Points) -> tuple[float, float, int]:
     return float(points.lags[first]), float(points.lags[last]), int(found[first : last + 1].sum())
 
 
-def judge(evidence: Evidence, last: float, shared: bool = False) -> Judgement:
+def judge(evidence: Evidence, last: float, shared: bool = False, falling: str = "") -> Judgement:
     """What the evidence over one range of lags says.
 
-    `last` is the last significant lag; `shared` says that memory longer than the blocks moves all lags together.
+    `last` is the last significant lag; `shared` says that memory longer than the blocks moves all lags together;
+    `falling` says what hides the law of values that fall by more than their bars, and is empty for others.
     """
     far_behind = _FARTHER_BEHIND if shared else _FAR_BEHIND
     e, p, b = evidence.exponential, evidence.power_law, evidence.between
+    if evidence.constant <= _BETTER and falling:
+        return Judgement("undecided", f"{falling}: what is left tells no law from another, nor from a constant")
     if evidence.constant <= _BETTER:
         return Judgement("undecided", "over these lags the curve does not fall: a constant fits as well as any law")
     if evidence.mixed + _BETTER <= min(e, p, b):

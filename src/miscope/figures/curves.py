@@ -20,7 +20,9 @@ from miscope.figures.style import (
     STYLE,
     bars,
     check_suffix,
+    darker,
     drawn_lags,
+    lag_label,
     lower_end,
     new_figure,
     null_words,
@@ -50,6 +52,7 @@ _SCALES = {
     "lin-lin": ("linear", "linear"),
 }
 _SIZE, _LINE = (5.2, 3.6), 0.17  # inches: of a new figure, and what a line of the legend adds
+_ROOM, _WIDE = 45, 56  # letters along the vertical axis, and set smaller
 _NARROW = 30  # letters, of which two columns go into the legend
 _DARK = "0.15"
 _N_EXACT = 300  # lags at which a true curve is drawn, besides those of the measured one
@@ -126,7 +129,8 @@ def plot(
 
     Filled markers are lags significantly above the null (false discovery rate 5 %), hollow ones are not; a hollow
     triangle on the lower edge is a value at or below it, zero and negative ones among them. Vertical lines are the
-    confidence intervals, drawn on to the marker where it lies outside. Of more than 300 lags some 200 are drawn, which
+    confidence intervals, drawn on to the marker where it lies outside; where several curves are drawn, those of hollow
+    markers are pale, and triangles have none. Of more than 300 lags some 200 are drawn, which
     the legend says. A dashed line in a curve's colour is its floor: what the null gives, already taken away. A
     curve of ``estimator="bracket"`` is a band from its lower to its upper bound, in a paler one with their intervals.
 
@@ -208,9 +212,9 @@ def plot(
             if curve.estimator == "bracket":
                 _draw_bracket(axes, curve, k, level, bottom)
             else:
-                _draw_curve(axes, curve, k, subtract_null, level, bottom)
+                _draw_curve(axes, curve, k, subtract_null, level, bottom, alone=len(drawn) == 1)
         for k, line in enumerate(exact):
-            _draw_exact(axes, line, _DARK if len(exact) == 1 else _darker(COLOURS[k % len(COLOURS)]), bottom)
+            _draw_exact(axes, line, _DARK if len(exact) == 1 else darker(COLOURS[k % len(COLOURS)]), bottom)
         if y_scale == "log":
             axes.set_ylim(bottom=bottom)
         else:
@@ -374,7 +378,9 @@ def _bottom(curves: Sequence[MICurve], subtract_null: bool) -> float:
     return lower_end(values, np.concatenate([each for _, each in seen]))
 
 
-def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: float, bottom: float) -> None:
+def _draw_curve(
+    axes: Any, curve: MICurve, k: int, subtract_null: bool, level: float, bottom: float, alone: bool
+) -> None:
     colour = COLOURS[k % len(COLOURS)]
     marker = MARKERS[(k + 2 * (k // len(COLOURS))) % len(MARKERS)]
     values = _values(curve, subtract_null)
@@ -385,8 +391,12 @@ def _draw_curve(axes: Any, curve: MICurve, k: int, subtract_null: bool, level: f
     barred = drawn & np.isfinite(low) & (high > bottom)
     if bottom > -np.inf:
         low = np.maximum(low, bottom)
-    axes.vlines(curve.lags[barred], low[barred], high[barred], color=colour, linewidth=1.0, alpha=0.6, zorder=2)
     sure = curve.significant() if curve.n_blocks else np.ones(len(curve), dtype=bool)
+    # Bars of several curves near their floors would merge: those of triangles are left out, and unsure ones are pale.
+    strong = barred & (sure | alone)
+    for chosen, width, alpha in ((strong, 1.0, 0.6), (barred & shown & ~strong, 0.7, 0.35)):
+        ends = low[chosen], high[chosen]
+        axes.vlines(curve.lags[chosen], *ends, color=colour, linewidth=width, alpha=alpha, zorder=2)
     style = {"linestyle": "none", "markersize": 4, "markeredgewidth": 0.9, "color": colour, "zorder": 3}
     name = short_label(curve.label) or None
     axes.plot(
@@ -424,20 +434,16 @@ def _draw_exact(axes: Any, line: _Line, colour: Any, bottom: float) -> None:
     axes.plot(line.lags, values, "-", color=colour, linewidth=1.0, zorder=1.5, label=line.name, gid="exact", **marker)
 
 
-def _darker(colour: str) -> Any:
-    from matplotlib.colors import to_rgb
-
-    return tuple(0.55 * part for part in to_rgb(colour))
-
-
 def _label(axes: Any, curves: Sequence[MICurve], subtract_null: bool, title: str | None, below: bool) -> int:
     """Names of everything; how many lines the legend has where it stands below the axes."""
     first = curves[0]
     unit = f" ({first.unit})" if first.unit else ""
     nulls = {curve.null_name for curve in curves if curve.estimator != "bracket"}
     above = f" above {null_words(nulls)}" if subtract_null and nulls - {"none"} else ""
-    axes.set_xlabel("lag (symbols)")
-    axes.set_ylabel(textwrap.fill(f"{_NAMES[first.quantity]}{above}{unit}", 45))
+    axes.set_xlabel(lag_label(curve.provenance for curve in curves))
+    quantity = f"{_NAMES[first.quantity]}{above}{unit}"
+    # What is a little too long for one line is set smaller.
+    axes.set_ylabel(textwrap.fill(quantity, _WIDE), size=9 if len(quantity) <= _ROOM else 9 * _ROOM / _WIDE)
     if len({int(lag) for curve in curves for lag in curve.lags}) == 1:
         axes.set_xlim(first.lags[0] / 2, first.lags[0] * 2)
     if title:
@@ -482,13 +488,10 @@ def _explain(
     most = max(curves, key=len)
     n_drawn = int(drawn_lags(most, axes.get_xscale() == "log").sum())
     if most.estimator != "bracket" and n_drawn < len(most):
-        handles, labels = (
-            [*handles, Line2D([], [], linestyle="none")],
-            [*labels, f"{n_drawn} of {len(most):,} lags drawn"],
-        )
+        nothing = Line2D([], [], linestyle="none")
+        handles, labels = [*handles, nothing], [*labels, f"{n_drawn} of {len(most):,} lags drawn"]
     if any(line.get_linestyle() == "--" for line in axes.get_lines()):
-        handles, labels = (
-            [*handles, Line2D([], [], linestyle="--", linewidth=0.9, color=grey)],
-            [*labels, "chance floor (taken away)" if subtract_null else "chance floor"],
-        )
+        dash = Line2D([], [], linestyle="--", linewidth=0.9, color=grey)
+        name = "chance floor (taken away)" if subtract_null else "chance floor"
+        handles, labels = [*handles, dash], [*labels, f"{name}:\nwhat chance alone would give"]
     return handles, labels

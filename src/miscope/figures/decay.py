@@ -17,10 +17,13 @@ from miscope.figures.style import (
     COLOURS,
     STYLE,
     check_suffix,
+    counted_in,
+    lag_label,
     lower_end,
     new_figure,
     null_words,
     plain_lags,
+    plain_numbers,
     save_figure,
     short_label,
 )
@@ -126,13 +129,14 @@ def plot_fit(
             axes.set(xscale=scale, yscale="log", xlim=(first, last), ylim=(scene.bottom, scene.top))
             _draw_curve(axes, scene)
         plain_lags(grid[0, 0].xaxis)
+        plain_numbers(grid[0, 1].xaxis)
         if n_rows == 2:
             for axes in grid[1]:
                 _draw_residuals(axes, scene)
             grid[1, 0].set_ylabel("residual in\nstandard errors" if scene.laws else "value / its\nstandard error")
             grid[1, 0].yaxis.label.set_size(8)
         for axes in grid[-1]:
-            axes.set_xlabel("lag (symbols)")
+            axes.set_xlabel(lag_label([fit.provenance]))
         figure.align_xlabels(grid[-1])
         grid[0, 0].set_ylabel(textwrap.fill(_quantity(fit), 20 if n_rows == 2 else 40))
         # Names of the columns keep a reader from taking them for two measurements.
@@ -262,7 +266,7 @@ def _draw_law(axes: Any, scene: _Scene, law: LawFit, strong: bool) -> None:
     remark = " (likeliest)" if strong and scene.fit.verdict.kind == "undecided" else ""
     if np.all(values < scene.bottom):
         remark = " (below the axis)"
-    name = _short_name(law, remark)
+    name = _short_name(law, scene.fit, remark)
     axes.plot(
         lags[inside], values[inside], "-", color=colour, linewidth=width, zorder=order, alpha=0.9, label=name, gid="law"
     )
@@ -333,14 +337,14 @@ def _heading(fit: DecayFit) -> str:
     if best is None or kind not in (*_SIMPLE, "between"):
         return f"{kind}: {fit.verdict.reason}"
     if kind == "between":
-        return f"between an exponential and a power law, as a {_short_name(best)}"
-    return _short_name(best)
+        return f"between an exponential and a power law, as a {_short_name(best, fit)}"
+    return _short_name(best, fit)
 
 
-def _short_name(law: LawFit, remark: str = "") -> str:
+def _short_name(law: LawFit, fit: DecayFit, remark: str = "") -> str:
     """A law with what is asked of it; amplitudes are seen."""
     told = [
-        f"{name.replace('_', ' ')} {_with_interval(each)}"
+        f"{name.replace('_', ' ')} {_with_interval(each, counted_in(each.unit, fit.provenance))}"
         for name, each in law.parameters.items()
         if "amplitude" not in name and name != "floor"
     ]
@@ -348,8 +352,8 @@ def _short_name(law: LawFit, remark: str = "") -> str:
     return f"{law.name}{remark}: {', '.join(told)}{floor}"
 
 
-def _with_interval(estimate: Estimate) -> str:
-    unit = f" {estimate.unit}" if estimate.unit else ""
+def _with_interval(estimate: Estimate, unit: str) -> str:
+    unit = f" {unit}" if unit else ""
     if np.isnan(estimate.low) or np.isnan(estimate.high):
         return _number(estimate.value) + unit
     return f"{_number(estimate.value)}{unit} ({_number(estimate.low)} to {_number(estimate.high)})"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Plot", "Series", "plot_series"]
 
 KINDS = ("points", "line")
+_ABOVE = 1.15  # of the highest end of a bar, where it ends at the top
 _SHOWN_BELOW = 1e-6  # of the highest value: where a logarithmic axis ends at the latest
 
 
@@ -144,6 +145,9 @@ def plot_series(
 ) -> Axes:
     """Draw a figure that is said as data.
 
+    On a logarithmic vertical axis a hollow triangle on the lower edge is a value at or below it. Where there are
+    several sets of points, bars of hollow markers are pale, and triangles have none.
+
     Parameters
     ----------
     plot
@@ -185,7 +189,8 @@ def plot_series(
                     each.x, each.y, style, color=colours[k], linewidth=1.2, label=short_label(each.label), zorder=2
                 )
             else:
-                _draw_points(axes, each, colours[k], MARKERS[k % len(MARKERS)], bottom if "y" in plot.log else None)
+                edge = bottom if "y" in plot.log else None
+                _draw_points(axes, each, colours[k], MARKERS[k % len(MARKERS)], edge, _alone(plot))
         if "y" in plot.log:
             axes.set_ylim(bottom, top)
         for height, name in plot.rules:
@@ -222,7 +227,16 @@ def _ends(plot: Plot) -> tuple[float, float]:
     marked = np.concatenate(seen) if seen else values
     positive = marked[np.isfinite(marked) & (marked > 0)]
     least = float(positive.min()) if positive.size else top / 1e3
-    return max(least / 3, top * _SHOWN_BELOW), 2 * top
+    bottom = max(least / 3, top * _SHOWN_BELOW)
+    alone = _alone(plot)
+    drawn = [(each, np.any(_bars(each, bottom, alone), axis=0)) for each in plot.series if each.kind == "points"]
+    ends = [float(end) for each, bars in drawn if len(each.high) for end in np.asarray(each.high)[bars]]
+    return bottom, max(2 * top, _ABOVE * max([top, *ends]))
+
+
+def _alone(plot: Plot) -> bool:
+    """Whether there are no other points that bars could be taken for."""
+    return sum(each.kind == "points" for each in plot.series) == 1
 
 
 def _colours(series: Sequence[Series]) -> list[str]:
@@ -246,23 +260,47 @@ def _colours(series: Sequence[Series]) -> list[str]:
     return made
 
 
-def _draw_points(axes: Any, series: Series, colour: str, marker: str, bottom: float | None) -> None:
+def _draw_points(axes: Any, series: Series, colour: str, marker: str, bottom: float | None, alone: bool) -> None:
     x, y = np.asarray(series.x, np.float64), np.asarray(series.y, np.float64)
     shown = np.isfinite(y) if bottom is None else y > bottom
     sure = np.asarray(series.sure, bool) if len(series.sure) else np.ones(len(x), bool)
     if len(series.low):
         low, high = np.asarray(series.low, np.float64), np.asarray(series.high, np.float64)
-        if bottom is not None:
-            low = np.maximum(low, bottom)
-        barred = np.isfinite(low) & np.isfinite(high) & (high > (bottom if bottom is not None else -np.inf))
-        axes.vlines(x[barred], low[barred], high[barred], color=colour, linewidth=0.9, alpha=0.6, zorder=2.5)
+        low = low if bottom is None else np.maximum(low, bottom)
+        for chosen, width, alpha in zip(_bars(series, bottom, alone), (0.9, 0.7), (0.6, 0.35), strict=True):
+            ends = low[chosen], high[chosen]
+            axes.vlines(x[chosen], *ends, color=colour, linewidth=width, alpha=alpha, zorder=2.5)
     style = {"color": colour, "markersize": 4, "linestyle": "none", "zorder": 3}
     axes.plot(x[shown & sure], y[shown & sure], marker, label=short_label(series.label), **style)
     axes.plot(x[shown & ~sure], y[shown & ~sure], marker, markerfacecolor="white", **style)
+    below = np.isfinite(y) & ~shown
+    if below.any():  # whole markers on the edge
+        edge = np.full(below.sum(), bottom)
+        axes.plot(x[below], edge, "v", markerfacecolor="white", clip_on=False, gid="below", **style)
+
+
+def _bars(series: Series, bottom: float | None, alone: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Which bars are drawn, and which of them pale; beside other points triangles have none, since bars would merge."""
+    y = np.asarray(series.y, np.float64)
+    if not len(series.low):
+        return np.zeros(len(y), bool), np.zeros(len(y), bool)
+    least = -np.inf if bottom is None else bottom
+    low, high = np.asarray(series.low, np.float64), np.asarray(series.high, np.float64)
+    barred = np.isfinite(low) & np.isfinite(high) & (high > least)
+    if alone:
+        return barred, np.zeros(len(y), bool)
+    sure = np.asarray(series.sure, bool) if len(series.sure) else np.ones(len(y), bool)
+    return barred & (y > least) & sure, barred & (y > least) & ~sure
 
 
 def _legend(axes: Any) -> None:
+    from matplotlib.lines import Line2D
+
     handles, labels = axes.get_legend_handles_labels()
+    if any(line.get_gid() == "below" for line in axes.get_lines()):
+        triangle = Line2D([], [], marker="v", linestyle="none", markersize=4, color="0.35", markerfacecolor="white")
+        handles = [*handles, triangle]
+        labels = [*labels, "at or below the lower edge"]
     if labels:
         named = dict(zip(labels, handles, strict=True))
         axes.legend(named.values(), named.keys(), frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,16 @@ __all__ = [
     "STYLE",
     "bars",
     "check_suffix",
+    "counted_in",
+    "darker",
     "drawn_lags",
+    "lag_label",
+    "lag_unit",
     "lower_end",
     "new_figure",
     "null_words",
     "plain_lags",
+    "plain_numbers",
     "save_figure",
     "short_label",
 ]
@@ -37,6 +43,8 @@ _LONG = 600  # last over first, from where on powers of ten are enough
 _MOST_TICKS = 20
 _LABEL_WIDTH, _LABEL_LINES = 52, 2
 _MANY, _ENOUGH = 300, 250  # lags, from where on not all of them are drawn, and at how many places then
+_UNITS = {"byte": "bytes", "character": "characters", "word": "words", "token": "tokens"}
+_STEPS = {1.0: "seconds", 60.0: "minutes", 3600.0: "hours", 86400.0: "days", 604800.0: "weeks"}  # by their seconds
 STYLE: Any = {
     "font.size": 9,
     "axes.labelsize": 9,
@@ -78,6 +86,56 @@ def plain_lags(axis: Any) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0,) if long else (1.0, 2.0, 5.0), numticks=_MOST_TICKS))
     axis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}" if lag == round(lag) else f"{lag:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def plain_numbers(axis: Any) -> None:
+    """The same along a linear axis: 0, 500, 1,000."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}" if lag == round(lag) else f"{lag:g}"))
+
+
+def lag_unit(provenance: Mapping[str, Any]) -> str:
+    """What lags are counted in, as far as provenance says: characters, words, days; or just symbols.
+
+    >>> lag_unit({"source": {"unit": "word"}}), lag_unit({"source": {"gaps": {"usual_step": 86400.0}}}), lag_unit({})
+    ('words', 'days', 'symbols')
+    """
+    source = provenance.get("source")
+    if not isinstance(source, Mapping):
+        return "symbols"
+    unit, gaps = source.get("unit"), source.get("gaps")
+    if isinstance(unit, str) and unit in _UNITS:
+        return _UNITS[unit]
+    step = gaps.get("usual_step") if isinstance(gaps, Mapping) else None
+    if not isinstance(step, int | float) or _plain_times(source.get("times")):
+        return "symbols"
+    return _STEPS.get(step, "symbols")
+
+
+def counted_in(unit: str, provenance: Mapping[str, Any]) -> str:
+    """The unit of a law's parameter, where that is a lag as its curve counts them.
+
+    >>> counted_in("symbols", {"source": {"unit": "word"}}), counted_in("nats", {"source": {"unit": "word"}})
+    ('words', 'nats')
+    """
+    return lag_unit(provenance) if unit == "symbols" else unit
+
+
+def _plain_times(times: Any) -> bool:
+    """Whether times are numbers of an unknown unit, and not dates; those of eight digits are dates."""
+    first = str(times[0]) if isinstance(times, list | tuple) and times else ""
+    return first.replace(".", "", 1).lstrip("-").isdigit() and len(first) != 8
+
+
+def lag_label(provenances: Iterable[Mapping[str, Any]]) -> str:
+    """The horizontal axis of curves with these provenances.
+
+    >>> lag_label([{"source": {"unit": "word"}}, {"source": {"unit": "character"}}]), lag_label([])
+    ('lag (words or characters)', 'lag (symbols)')
+    """
+    units = [*dict.fromkeys(lag_unit(each) for each in provenances)]
+    return f"lag ({' or '.join(units)})" if units and "symbols" not in units else "lag (symbols)"
 
 
 def new_figure(size: tuple[float, float]) -> Any:
@@ -130,6 +188,13 @@ def drawn_lags(curve: MICurve, by_logarithms: bool) -> np.ndarray:
     chosen = np.zeros(n, dtype=bool)
     chosen[np.minimum(np.searchsorted(lags, spaced(lags[0], lags[-1], _ENOUGH) * (1 - 1e-12)), n - 1)] = True
     return chosen
+
+
+def darker(colour: str) -> Any:
+    """A darker shade of a colour."""
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.55 * part for part in to_rgb(colour))
 
 
 def null_words(names: set[str]) -> str:

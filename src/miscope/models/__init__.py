@@ -10,6 +10,7 @@ Needs torch, which the extra ``models`` brings: ``pip install "miscope[models]"`
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from miscope.errors import require
@@ -49,6 +50,12 @@ __all__ = [
     "train",
     "wrap",
 ]
+
+# Read once, when torch is loaded. GNU OpenMP's threads wait for one another by spinning for milliseconds, which takes
+# the cores from each other where other programs run too: small networks then are many times slower. Spinning for some
+# microseconds is as quick on an idle machine.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 # Loaded when first asked for: torch takes seconds, and may not be there.
 _ROOMS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import time
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _DIGESTS = {
     "data": "the data are others",
     "valid": "other data are held out",
 }
+_MOST_SHOWN = 60  # characters of a value
 _SHARE = 20  # writing takes at most one part in so many of the time, where nobody says how often
 
 
@@ -136,7 +138,7 @@ class Checkpoint:
         """Go on from the file, if there is one; refuse one of another training."""
         if not self.path.exists():
             return
-        what = "a checkpoint of a training; pass another path, or resume=False to write over it"
+        what = "a checkpoint of a training; pass another path for the checkpoint, or resume=False to write over it"
         body, tensors = read_tensors(self.path, FORMAT, VERSION, what)
         self._compare(body.get("identity"))
         try:
@@ -151,8 +153,46 @@ class Checkpoint:
     def _compare(self, found: Any) -> None:
         found = found if isinstance(found, dict) else {}
         advice = "pass another path for the checkpoint, or resume=False to begin anew and write over this one"
-        for name, value in self.identity.items():
-            if name not in found or found[name] != value:
-                was = found.get(name, "unknown")
-                how = _DIGESTS.get(name, f"{name} was {was}, and is {value} now")
-                raise InputError(f"{self.path} is of another training: {how}; {advice}")
+        different = [name for name, value in self.identity.items() if name not in found or found[name] != value]
+        if "model" in different and "weights" in different:
+            different.remove("weights")  # of another model, they cannot be the same
+        if different:
+            said = [
+                each
+                for name in different
+                for each in _differences(name, found.get(name, "unknown"), self.identity[name])
+            ]
+            raise InputError(f"{self.path} is of another training: {'; '.join(said)}; {advice}")
+
+
+def _differences(name: str, was: Any, now: Any) -> list[str]:
+    """What differs in a part of the identity, in words."""
+    if name in _DIGESTS:
+        return [_DIGESTS[name]]
+    if name == "model":
+        return _differences_of_models(_parsed(was), _parsed(now))
+    return [_changed(name, was, now)]
+
+
+def _differences_of_models(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The kind of model, and of its arguments those that differ."""
+    said = [] if was.get("name") == now.get("name") else [_changed("model", was.get("name"), now.get("name"))]
+    before, after = ({**(each.get("config") or {})} for each in (was, now))
+    names = [name for name in after if name in before and before[name] != after[name]]
+    return [*said, *(_changed(name, before[name], after[name]) for name in names)] or ["the model is another"]
+
+
+def _parsed(text: Any) -> Mapping[str, Any]:
+    """A model as its identity has it; nothing if that cannot be read."""
+    try:
+        about = ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) and isinstance(about.get("config"), dict | None) else {}
+
+
+def _changed(name: str, was: Any, now: Any) -> str:
+    values = ["none" if each is None else str(each) for each in (was, now)]
+    if max(map(len, values)) > _MOST_SHOWN:
+        return f"{name} was another"
+    return f"{name} was {values[0]}, and is {values[1]} now"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from miscope.report import corpora, probed
+from miscope.report.alike import grouped
 from miscope.report.charts import plain
-from miscope.report.curves import called, curve_sections, extent, grouped, size_words
+from miscope.report.curves import called, curve_sections, extent, size_words
 from miscope.report.elements import Finding, Page, Result, Section
 from miscope.report.laws import comparison_words, fits_of, law_sections, verdict_sentence
 from miscope.report.reading import Item
@@ -56,7 +57,7 @@ def page_of(
     findings = [_of_curve(label, curve, fit) for label, curve, fit in zip(labels, curves, fits, strict=True)]
     findings += [Finding(fit.label or "fit", fit.verdict.kind, (verdict_sentence(fit),)) for fit in alone]
     findings += _of_others(of)
-    groups = grouped(curves, labels)
+    groups = grouped(curves, labels, _learnt(of.get("reach", [])))
     comparisons = of.get("comparison", [])
     drawn = [curve for _, fit, curve in pairs if fit.laws and curve is not None]
     sections = [*curve_sections(groups, drawn), *law_sections(pairs, comparisons), *_sections(of)]
@@ -80,6 +81,11 @@ def _of_curve(label: str, curve: Any, fit: Any) -> Finding:
         return Finding(label, fit.verdict.kind, (reaches, verdict_sentence(fit)), size_words(curve))
     verdict = "no error bars" if last != last else "dependence" if last > 0 else "no dependence"
     return Finding(label, verdict, (reaches,), size_words(curve))
+
+
+def _learnt(reaches: list[Any]) -> dict[str, str]:
+    """Labels of models, and of the data that they were compared with."""
+    return {str(each["label"]): str(found["data"]["label"]) for found in reaches for each in found["models"]}
 
 
 def _of_others(of: dict[str, list[Any]]) -> list[Finding]:

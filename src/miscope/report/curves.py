@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.figures.curves import lower_end, null_words
 from miscope.report import charts
+from miscope.report.alike import QUANTITIES, Group, alphabet, in_unit, source_of, symbols
 from miscope.report.elements import Column, Figure, Section, Table, number_column, text_column
 from miscope.report.words import interval, listed, number, p_value, slug, whole
 
@@ -18,99 +17,20 @@ if TYPE_CHECKING:
     from miscope.curve import MICurve
 
 __all__ = [
-    "Group",
     "axis_label",
     "called",
     "curve_sections",
     "extent",
     "figure_of",
     "floor_of",
-    "grouped",
     "size_words",
     "table_of",
     "tips_of",
     "unique",
 ]
 
-_QUANTITIES = {
-    "mutual_information": "mutual information",
-    "rational": "rational mutual information",
-    "correlation": "correlation",
-}
-_UNLIKE = 2.0  # ratio of the sizes of two alphabets, from which curves do not stand in one chart
 _N_EXACT = 200
 _BEYOND = 1.15  # of the last significant lag, where a linear axis ends
-
-
-@dataclass(frozen=True)
-class Group:
-    """Curves that may stand in one chart, by their names in the page, and of what they are."""
-
-    words: str
-    curves: tuple[MICurve, ...]
-    names: tuple[str, ...]
-
-
-def grouped(curves: list[MICurve], names: list[str]) -> list[Group]:
-    """Curves by what their values and lags mean: quantity, unit, kind of symbols, size of the alphabet."""
-    groups: list[list[tuple[MICurve, str]]] = []
-    for curve, name in zip(curves, names, strict=True):
-        for group in groups:
-            if all(_alike(curve, other) for other, _ in group):
-                group.append((curve, name))
-                break
-        else:
-            groups.append([(curve, name)])
-    apart = [tuple(zip(*group, strict=True)) for group in groups]
-    return [Group(_group_words(list(of)), of, called_) for of, called_ in apart]
-
-
-def _alike(one: MICurve, other: MICurve) -> bool:
-    if (one.quantity, one.unit) != (other.quantity, other.unit):
-        return False
-    kinds = _symbols(one), _symbols(other)
-    if all(kinds) and kinds[0] != kinds[1]:
-        return False
-    sizes = _alphabet(one), _alphabet(other)
-    return not all(sizes) or max(sizes) <= _UNLIKE * min(sizes)
-
-
-def _group_words(curves: list[MICurve]) -> str:
-    first = curves[0]
-    kind = next((_symbols(curve) for curve in curves if _symbols(curve)), "")
-    sizes = sorted({_alphabet(curve) for curve in curves} - {0})
-    of = [kind] if kind else []
-    if sizes and kind != "real numbers":
-        span = whole(sizes[0]) if len(sizes) == 1 else f"{whole(sizes[0])} to {whole(sizes[-1])}"
-        of.append(f"{span} kinds of symbols")
-    return f"{_QUANTITIES[first.quantity]}{_unit(first.unit)}{': ' if of else ''}{', '.join(of)}"
-
-
-def _source(curve: MICurve) -> Mapping[str, Any]:
-    source = curve.provenance.get("source")
-    return source if isinstance(source, Mapping) else {}
-
-
-def _symbols(curve: MICurve) -> str:
-    """What a symbol of the data is; "" where that is not known, as of models and processes."""
-    source = _source(curve)
-    if curve.estimator == "gaussian":
-        return "real numbers"
-    if "quantised" in source:
-        return "quantiles of numbers"
-    unit = source.get("unit")
-    return f"{unit}s" if isinstance(unit, str) and unit else ""
-
-
-def _alphabet(curve: MICurve) -> int:
-    """How many kinds of symbols there are; 0 where that is not known."""
-    model = _source(curve).get("model")
-    config = model.get("config") if isinstance(model, Mapping) else None
-    for place, name in ((curve.provenance, "n_symbols_seen"), (config, "alphabet_size")):
-        size = place.get(name) if isinstance(place, Mapping) else None
-        if isinstance(size, int) and size > 0:
-            return size
-    return 0
 
 
 def size_words(curve: MICurve) -> str:
@@ -121,8 +41,8 @@ def size_words(curve: MICurve) -> str:
     at = f"at lag {whole(lags[0])}" if len(lags) == 1 else f"at {len(lags)} lags, {whole(lags[0])} to {whole(lags[-1])}"
     if not isinstance(n, int):
         return f"Measured {at}."
-    what = _symbols(curve) or "symbols"
-    kinds = _alphabet(curve)
+    what = symbols(curve) or "symbols"
+    kinds = alphabet(curve)
     of = "" if what == "real numbers" or not kinds else f" of {whole(kinds)} {'kind' if kinds == 1 else 'kinds'}"
     inside = f" in {whole(documents)} {'document' if documents == 1 else 'documents'}" if documents else ""
     drawn = "drawn from the model" if curve.estimator == "conditional" else "measured"
@@ -152,10 +72,6 @@ def extent(curve: MICurve) -> tuple[float, str]:
     return last, f"Dependence stands above {above} up to lag {whole(last)}; beyond it is not seen."
 
 
-def _unit(unit: str) -> str:
-    return f" ({unit})" if unit else ""
-
-
 def table_of(curve: MICurve, identity: str) -> Table:
     """All numbers of a curve, one row a lag."""
     columns: list[Column] = []
@@ -165,7 +81,7 @@ def table_of(curve: MICurve, identity: str) -> Table:
         else:
             words = [(p_value if name in ("p_value", "q_value") else number)(each) for each in values]
         columns.append(number_column(name.replace("_", " "), charts.plain(values), words))
-    caption = f"{curve.label or 'curve'}: {_QUANTITIES[curve.quantity]}{_unit(curve.unit)} at each lag"
+    caption = f"{curve.label or 'curve'}: {QUANTITIES[curve.quantity]}{in_unit(curve.unit)} at each lag"
     return Table(identity, caption, tuple(columns))
 
 
@@ -173,7 +89,7 @@ def axis_label(curves: tuple[MICurve, ...]) -> str:
     """What the vertical axis of their chart shows."""
     nulls = {curve.null_name for curve in curves if curve.estimator != "bracket"} - {"none"}
     above = f" above {null_words(nulls)}" if nulls else ""
-    return f"{_QUANTITIES[curves[0].quantity]}{above}{_unit(curves[0].unit)}"
+    return f"{QUANTITIES[curves[0].quantity]}{above}{in_unit(curves[0].unit)}"
 
 
 def figure_of(group: Group, identity: str, title: str) -> Figure:
@@ -186,7 +102,7 @@ def figure_of(group: Group, identity: str, title: str) -> Figure:
     series += _exact(group.curves, names)
     last = [extent(curve)[0] for curve in group.curves]
     far = max([each for each in last if each > 0], default=float("nan"))
-    chart = charts.xy_chart(("lag (symbols)", axis_label(group.curves)), series, bottom=bottom, near=far * _BEYOND)
+    chart = charts.xy_chart((f"lag ({group.lag})", axis_label(group.curves)), series, bottom=bottom, near=far * _BEYOND)
     return Figure(identity, title, _reading(group.curves, series), chart, _joint_table(group.curves, names, identity))
 
 
@@ -194,7 +110,7 @@ def called(curves: list[MICurve]) -> list[str]:
     """Names of curves: their labels, with what their symbols are where labels are not enough."""
     labels = [curve.label or "curve" for curve in curves]
     longer = [
-        f"{label} ({_symbols(curve)})" if labels.count(label) > 1 and _symbols(curve) else label
+        f"{label} ({symbols(curve)})" if labels.count(label) > 1 and symbols(curve) else label
         for label, curve in zip(labels, curves, strict=True)
     ]
     return unique(longer)
@@ -257,13 +173,13 @@ def _exact(curves: tuple[MICurve, ...], names: list[str]) -> list[dict[str, Any]
     """The exact curves of those that were drawn from a process."""
     made = []
     for curve, name in zip(curves, names, strict=True):
-        if "process" not in _source(curve) or curve.null_name == "document":
+        if "process" not in source_of(curve) or curve.null_name == "document":
             continue
         from miscope.figures.curves import exact_values
         from miscope.processes.naming import from_provenance
 
         try:
-            truth: Any = from_provenance(_source(curve))
+            truth: Any = from_provenance(source_of(curve))
             lags = np.unique(np.geomspace(curve.lags[0], curve.lags[-1], _N_EXACT).round().astype(np.int64))
             values = None if truth is None else exact_values(truth, curve, lags)
         except (InputError, TypeError, ValueError, KeyError, AttributeError):  # of another version, or edited
@@ -318,15 +234,16 @@ def curve_sections(groups: list[Group], drawn: list[MICurve]) -> list[Section]:
     drawn
         Those that have a figure of their own elsewhere; it is enough where one stands alone.
     """
+    shown = [each for each in groups if len(each.curves) > 1 or not any(each.curves[0] is one for one in drawn)]
     lead = []
     if len(groups) > 1:
-        parts = [f"{listed(group.names)} ({group.words})" for group in groups]
+        one = len({group.quantity for group in groups}) == 1
+        parts = [f"{listed(each.names)} ({each.words if one else f'{each.quantity}: {each.words}'})" for each in groups]
         lead = [f"Kept apart, because their values or distances do not mean the same: {'; '.join(parts)}."]
-    shown = [each for each in groups if len(each.curves) > 1 or not any(each.curves[0] is one for one in drawn)]
-    figures = [
-        figure_of(group, f"curves-{k}", f"{group.words[:1].upper()}{group.words[1:]}")
-        for k, group in enumerate(shown, start=1)
-    ]
+        alone = [name for group in groups if not any(group is each for each in shown) for name in group.names]
+        if alone:
+            lead.append(f"What stands alone has its chart under “Laws of decay”: {listed(alone, len(alone))}.")
+    figures = [figure_of(group, f"curves-{k}", group.title) for k, group in enumerate(shown, start=1)]
     if not figures and not lead:
         return []
     return [Section("curves", "Dependence against distance", tuple(lead), tuple(figures))]

@@ -10,7 +10,7 @@ import numpy as np
 
 from miscope.errors import InputError
 from miscope.figures.curves import lower_end
-from miscope.figures.style import COLOURS
+from miscope.figures.style import COLOURS, counted_in, lag_label
 from miscope.report import charts
 from miscope.report.curves import axis_label, floor_of, table_of, tips_of
 from miscope.report.elements import Figure, Section, Table, number_column, text_column
@@ -88,12 +88,13 @@ def verdict_sentence(fit: DecayFit) -> str:
     name, estimate = parameter
     law = "an exponential" if name == "correlation length" else "a power law"
     over = f" from lag {whole(verdict.first)} to {whole(verdict.last)}" if verdict.last else ""
-    return f"It falls as {law} with {name} {estimate_words(estimate)}{over}. {reason}"
+    return f"It falls as {law} with {name} {_estimate_words(estimate, fit)}{over}. {reason}"
 
 
-def estimate_words(estimate: Estimate) -> str:
+def _estimate_words(estimate: Estimate, fit: DecayFit) -> str:
     """A parameter with its interval and unit."""
-    unit = f" {estimate.unit}" if estimate.unit else ""
+    unit = counted_in(estimate.unit, fit.provenance)
+    unit = f" {unit}" if unit else ""
     if np.isnan(estimate.low):
         return f"{number(estimate.value, 3)}{unit}"
     return f"{number(estimate.value, 3)}{unit} (95 %: {interval(estimate.low, estimate.high)})"
@@ -102,7 +103,7 @@ def estimate_words(estimate: Estimate) -> str:
 def parameter_words(fit: DecayFit) -> str:
     """The parameter that the verdict speaks of, in a few words; a dash where there is none."""
     parameter = _main_parameter(fit)
-    return "–" if parameter is None else f"{parameter[0]} {estimate_words(parameter[1])}"
+    return "–" if parameter is None else f"{parameter[0]} {_estimate_words(parameter[1], fit)}"
 
 
 def _main_parameter(fit: DecayFit) -> tuple[str, Estimate] | None:
@@ -179,7 +180,8 @@ def _verdicts(pairs: Sequence[tuple[str, DecayFit, MICurve | None]]) -> Table:
             [number(each.n_effective, 3) for each in verdicts],
         ),
     )
-    return Table("verdicts", "Verdicts", columns)
+    # Columns that say nothing of any curve only take room.
+    return Table("verdicts", "Verdicts", tuple(each for each in columns if {*each.words} != {"–"}))
 
 
 def _parameters(name: str, fit: DecayFit, identity: str, folded: bool) -> Table:
@@ -195,7 +197,7 @@ def _parameters(name: str, fit: DecayFit, identity: str, folded: bool) -> Table:
         values = [row[k] for row in ends]
         columns.append(number_column(head, charts.plain(values), [number(each) for each in values]))
     columns += [
-        text_column("unit", [each.unit for _, _, each in rows]),
+        text_column("unit", [counted_in(each.unit, fit.provenance) for _, _, each in rows]),
         number_column("weight", charts.plain(weights), [number(each, 2) for each in weights]),
         number_column("own error", charts.plain(own), [percent(each) for each in own]),
     ]
@@ -244,7 +246,7 @@ def _figure(name: str, fit: DecayFit, curve: MICurve | None, identity: str) -> F
     spans = [(verdict.first, verdict.last, "the verdict's lags")] if verdict.last > verdict.first > 0 else []
     above = f"above the null ({fit.unit})" if fit.unit else "above the null"
     chart = charts.xy_chart(
-        ("lag (symbols)", above if curve is None else axis_label((curve,))),
+        (lag_label([fit.provenance]), above if curve is None else axis_label((curve,))),
         series,
         bottom=lower_end(fit.values, fit.significant),
         near=verdict.last * _BEYOND or None,

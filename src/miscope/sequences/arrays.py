@@ -11,6 +11,7 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
 from miscope.sequences.encoding import CharacterEncoder, encode_documents
+from miscope.sequences.frames import is_frame, only_column
 
 __all__ = ["Arrays", "Symbol", "check_parts", "from_anything", "narrow", "whole_numbers"]
 
@@ -31,6 +32,7 @@ def from_anything(
     data: Any, offsets: Any = None, alphabet: Sequence[Symbol] | None = None, alphabet_size: int | None = None
 ) -> Arrays:
     """Sort out what `data` is (see `Sequences.from_arrays`) and check it."""
+    data = only_column(data) if is_frame(data) else data
     known = _checked_alphabet(alphabet, alphabet_size)
     size = len(known) if known is not None else alphabet_size
     if (

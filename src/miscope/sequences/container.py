@@ -82,6 +82,7 @@ class Sequences:
             - integers (or bools), 1-D: one document; 2-D: one document a row; a list of 1-D arrays: one each;
             - a str: one document of characters; a list of str that are all longer than one character: one such
               document each;
+            - a data frame of one column: that column; of several, take one, or read it with `read_table`;
             - an array of str, a list of single characters, or a list of lists of str: the strings are the symbols.
 
             Codes that are uint8, uint16 or uint32 already are not copied, so a memory-mapped array stays one.

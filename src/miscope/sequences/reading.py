@@ -18,6 +18,7 @@ from miscope.sequences.arrow import MAGIC
 from miscope.sequences.biology import read_fasta
 from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
+from miscope.sequences.frames import Frame, is_frame
 from miscope.sequences.hub import read_hub
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
@@ -70,7 +71,7 @@ class OptionError(InputError):
         super().__init__(f"{', '.join(options)} cannot be used with {kind}{only}; it takes: {', '.join(takes)}")
 
 
-def read(path: Paths, **options: Any) -> Sequences | Series:
+def read(path: Paths | Frame, **options: Any) -> Sequences | Series:
     """Read files by their kind, which their first bytes and names say.
 
     ==================================================  ========================================================
@@ -82,6 +83,7 @@ def read(path: Paths, **options: Any) -> Sequences | Series:
     ``.feather``, ``.jsonl``, ``.ndjson``               option is one that only tables have
     ``.fa``, ``.fasta``, ``.fna``, ``.ffn``, ``.frn``,  `read_fasta`; the last with the alphabet of proteins
     ``.faa``
+    a data frame, or a table of Arrow, in memory        `read_table`
     a folder that ``save_to_disk`` wrote                `read_hub`
     ``hub:NAME``, such as ``hub:Salesforce/wikitext``   `read_hub`, of a data set on the hub, or of any folder
     all others                                          `read_text`; `read_tokens` with a tokenizer
@@ -116,10 +118,11 @@ def read(path: Paths, **options: Any) -> Sequences | Series:
     InputError
         The file cannot be read, or an option (`OptionError`) is not one of its reader's.
     """
-    if not isinstance(path, str | os.PathLike):
-        path = list(path)
-        path = path[0] if len(path) == 1 else path
-    kind = _kind_of_all(path, options)
+    if is_frame(path):
+        kind = "table"
+    else:
+        path = _one_or_list(path)  # type: ignore[arg-type]
+        kind = _kind_of_all(path, options)
     reader = READERS[kind]
     known = _options_of(reader)
     if "progress" not in known:
@@ -131,7 +134,7 @@ def read(path: Paths, **options: Any) -> Sequences | Series:
         raise OptionError(wrong, takers, NAMES[kind], takes)
     if kind == "hub":
         path = os.fspath(path).removeprefix(HUB)  # type: ignore[arg-type]
-    if kind == "fasta" and has_suffix(expand(path)[0], {".faa"}):
+    if kind == "fasta" and has_suffix(expand(path)[0], {".faa"}):  # type: ignore[arg-type]
         options.setdefault("alphabet", "protein")
     try:
         made = reader(path, **options)
@@ -141,6 +144,13 @@ def read(path: Paths, **options: Any) -> Sequences | Series:
         return made
     named = {**made.provenance, "label": shown(Path(os.fspath(path)).name)}  # type: ignore[arg-type]
     return dataclasses.replace(made, provenance=named)
+
+
+def _one_or_list(path: Paths) -> Paths:
+    if isinstance(path, str | os.PathLike):
+        return path
+    several = list(path)
+    return several[0] if len(several) == 1 else several
 
 
 def _kind_of_all(path: Paths, options: dict[str, Any]) -> str:
@@ -172,7 +182,7 @@ def _is_data_set(name: str) -> bool:
         return False
 
 
-def _with_hint(error: InputError, path: Paths) -> InputError:
+def _with_hint(error: InputError, path: Any) -> InputError:
     """Say how data sets are named, where a name that is no file looks like one."""
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
     looks_like_one = re.fullmatch(r"[\w\-]+/[\w\-]+", name) and not Path(name).exists()

@@ -334,9 +334,11 @@ def _is_dictionary_of_text(column: Any) -> bool:
 
 def first_not_number(column: Any) -> int:
     """Return the first row of a column of text that is no number, 0 if there is none."""
-    for row, text in enumerate(column.to_pylist()):
-        if text is not None and not _is_number(text):
-            return row
+    texts = column.to_pylist()
+    for is_one in (_is_number, _is_number_of_arrow):  # of what only one of them takes, Arrow's word counts
+        for row, text in enumerate(texts):
+            if text is not None and not is_one(text):
+                return row
     return 0
 
 
@@ -354,3 +356,13 @@ def _is_number(text: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return "_" not in str(text)
+
+
+def _is_number_of_arrow(text: Any) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.scalar(text).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True

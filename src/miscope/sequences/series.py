@@ -13,6 +13,7 @@ import numpy.typing as npt
 from miscope.errors import InputError
 from miscope.sequences.codes import code_dtype, offsets_of
 from miscope.sequences.container import Sequences
+from miscope.sequences.frames import is_frame, only_column
 
 __all__ = ["Series"]
 
@@ -72,6 +73,7 @@ class Series:
         InputError
             The data are empty, hold what is no finite number, or documents have different numbers of channels.
         """
+        data = only_column(data) if is_frame(data) else data
         documents = [_numbers(item) for item in data] if _is_list_of_documents(data) else _rows(_numbers(data))
         if any(document.ndim not in (1, 2) for document in documents):
             raise InputError("a document of numbers has one dimension, or two: moments and channels")

@@ -17,6 +17,7 @@ import numpy as np
 
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, pieces
+from miscope.sequences.frames import is_frame
 from miscope.sequences.remote import expand_url, is_url, public, read_url, refuse_cut, size_of_url
 
 __all__ = ["Paths", "Progress", "Source", "can_be_mapped", "expand", "label_of", "read_sources"]
@@ -46,6 +47,8 @@ class Source:
 
 def expand(paths: Paths) -> list[str]:
     """Return the files that `paths` stands for: globs and addresses expanded and sorted, everything else as it is."""
+    if is_frame(paths):
+        raise InputError("a data frame is no file: read_table(frame, column='name') reads a column of it")
     one = isinstance(paths, str | os.PathLike)
     files = [file for path in ([paths] if one else paths) for file in _expand_one(os.fspath(path))]  # type: ignore[arg-type,union-attr]
     if not files:

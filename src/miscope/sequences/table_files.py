@@ -17,7 +17,17 @@ from miscope.sequences.remote import is_url
 from miscope.sequences.sources import STDIN
 from miscope.sequences.streams import Meter, for_arrow, has_suffix, name_of, open_raw, open_stream, size_of
 
-__all__ = ["FEATHER_1", "PARQUET", "Input", "NotOfTypeError", "TableFile", "TextFile", "in_memory", "open_table"]
+__all__ = [
+    "FEATHER_1",
+    "PARQUET",
+    "FrameTable",
+    "Input",
+    "NotOfTypeError",
+    "TableFile",
+    "TextFile",
+    "in_memory",
+    "open_table",
+]
 
 PARQUET, FEATHER_1 = b"PAR1", b"FEA1"
 BLOCK = 1 << 20
@@ -45,6 +55,8 @@ class TableFile(abc.ABC):
         Whether the names of columns are in the file.
     record
         What provenance keeps of the file, after it was read.
+    metadata
+        What a Parquet file says of itself beside its columns.
     """
 
     name: str
@@ -52,6 +64,7 @@ class TableFile(abc.ABC):
     separator: str | None = None
     has_header: bool = True
     record: dict[str, Any]
+    metadata: dict[bytes, bytes] | None = None
 
     @abc.abstractmethod
     def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
@@ -186,6 +199,7 @@ class ParquetFile(TableFile):
         self.name, self._file, self._meter = name_of(file), file, meter
         with self._opened() as parquet:
             self.types = {field.name: field.type for field in parquet.schema_arrow}
+            self.metadata = parquet.schema_arrow.metadata
         self.record = {"name": self.name, "bytes": size_of(file)}
 
     def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
@@ -250,6 +264,27 @@ class ArrowFile(TableFile):
                     yield stream.schema, iter(stream), 1 << 30  # nobody knows how many
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{self.name!r} is a damaged Arrow file ({error}); fetch or write it again") from error
+
+
+class FrameTable(TableFile):
+    """A table of Arrow that is in memory, as a data frame becomes one."""
+
+    def __init__(self, table: Any, meter: Meter) -> None:
+        self.name, self._table, self._meter = "data frame", table, meter
+        names = table.column_names
+        self.types = {field.name: field.type for field in table.schema}
+        if len(self.types) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"the data frame has two columns of the name {twice!r}; rename one of them")
+        self.record = {"name": self.name, "bytes": table.nbytes}
+
+    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+        """See `TableFile`."""
+        batches = self._table.select(list(columns)).to_batches(max_chunksize=ROWS)
+        report = _share(self._meter, self.record["bytes"], len(batches))
+        for batch in batches:
+            yield batch
+            report(1)
 
 
 class Input:

@@ -13,6 +13,8 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import code_dtype
 from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
+from miscope.sequences.foreign import refuse_saved_table
+from miscope.sequences.frames import Frame, is_frame, to_arrow
 from miscope.sequences.json_lines import JsonFile
 from miscope.sequences.list_columns import read_lists
 from miscope.sequences.numbers import Conversion
@@ -22,7 +24,7 @@ from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
 from miscope.sequences.string_columns import check_text_column, is_string_lists, read_string_lists, read_texts
-from miscope.sequences.table_files import NotOfTypeError, TableFile, TextFile, open_table
+from miscope.sequences.table_files import FrameTable, NotOfTypeError, TableFile, TextFile, open_table
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["MISSING", "read_table"]
@@ -41,7 +43,7 @@ class Names(NamedTuple):
 
 
 def read_table(
-    path: Paths,
+    path: Paths | Frame,
     column: str | None = None,
     *,
     document: str | Sequence[str] | None = None,
@@ -58,7 +60,7 @@ def read_table(
     label: str | None = None,
     progress: Progress | None = None,
 ) -> Sequences | Series:
-    r"""Read a column of a table: CSV, TSV, Parquet, Arrow, Feather or JSON lines.
+    r"""Read a column of a table: CSV, TSV, Parquet, Arrow, Feather or JSON lines; or of a data frame.
 
     Examples
     --------
@@ -80,6 +82,7 @@ def read_table(
         A file, a glob (expanded and sorted), an address, ``"-"`` for standard input, or a list of these: one corpus.
         Every file begins a new document. What kind of table a file is its first bytes say; text may be compressed by
         gzip, xz or zstd. A text whose first line has numbers only has no names: its columns are f0, f1, and so on.
+        Or a data frame (pandas, polars) or a table of Arrow, in memory; an index of pandas that has a name is a column.
     column
         Which column; may be left out if there is only one (besides those of `document` and `time`). Where it holds
         lists, as tokenised data do, every row is a document: whole numbers are its codes, strings its symbols.
@@ -143,14 +146,11 @@ def read_table(
     as_texts = {name: value for name, value in as_texts.items() if value is not None}
     _check_texts(as_texts, {"as_": as_, "document": document, "time": time, "gaps": gaps, "alphabet": alphabet})
     made_by = None if tokenizer is None else tokenizer_from(tokenizer)
-    files = expand(path)
-    meter = Meter(files, progress)
     tellers = [] if document is None else [document] if isinstance(document, str) else list(document)
     others = [*tellers, *([] if time is None else [time])]
     wanted = {*others, *([] if column is None else [column])}
-    tables = [open_table(file, separator, encoding, meter, wanted) for file in files]
+    tables, named, meter = _opened(path, separator, encoding, progress, wanted)
     column = _checked_columns(tables, column, others)
-    named = label_of(files)
     said: dict[str, Any] = {
         "reader": "read_table",
         "label": label if label is not None else f"{named} {column}" + (f", {as_}" if as_ is not None else ""),
@@ -186,6 +186,21 @@ def read_table(
     if (span := rows.time_span) is not None:
         said["times"] = span
     return _made(rows, conversion, symbols, gaps, said)
+
+
+def _opened(
+    path: Paths | Frame, separator: str | None, encoding: str, progress: Progress | None, wanted: Collection[str]
+) -> tuple[list[TableFile], str, Meter]:
+    """The tables, what to call all of them, and the meter of their reading."""
+    if is_frame(path):
+        if separator is not None:
+            raise InputError("a data frame has its columns already: leave the separator out")
+        meter = Meter([], progress)
+        frame = FrameTable(to_arrow(path), meter)
+        return [frame], frame.name, meter
+    files = expand(path)  # type: ignore[arg-type]
+    meter = Meter(files, progress)
+    return [open_table(file, separator, encoding, meter, wanted) for file in files], label_of(files), meter
 
 
 def _check_options(gaps: Gaps, time: str | None, separator: str | None) -> None:
@@ -309,12 +324,16 @@ def _read_one(table: TableFile, names: Names, rows: Rows) -> None:
 
 
 def _bad_value(table: TableFile, column: str) -> InputError:
-    """Look for the value that is no number."""
+    """Look for the value that is no number; what marks a missing one is no fault."""
     import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv
 
-    before = 0
+    marks, before = pa.array(csv.ConvertOptions().null_values), 0
     for batch in table.batches({column: pa.string()}, False):
         values = batch.column(0)
+        if pa.types.is_string(values.type):
+            values = pc.utf8_trim_whitespace(pc.if_else(pc.is_in(values, marks), None, values))
         try:
             values.cast(pa.float64())
         except pa.ArrowInvalid:
@@ -330,6 +349,8 @@ def _bad_value(table: TableFile, column: str) -> InputError:
 def _checked_columns(tables: list[TableFile], column: str | None, others: list[str]) -> str:
     """Return the name of the column of values, after making sure that all columns are in all tables."""
     if column is None:
+        for table in tables:
+            refuse_saved_table(table.metadata, table.name)
         left = [name for name in tables[0].types if name not in others]
         if len(left) != 1:
             raise InputError(

@@ -14,6 +14,7 @@ from miscope.sequences.codes import offsets_of, pieces
 from miscope.sequences.container import Sequences
 from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_separators, unix_lines
 from miscope.sequences.encoding import BYTES, END, UNITS, DocumentWriter, Encoded, encoder_of
+from miscope.sequences.foreign import HEAD, refuse_foreign, with_start_checked
 from miscope.sequences.sources import Paths, Progress, Source, can_be_mapped, expand, label_of, read_sources
 from miscope.sequences.streams import Meter, name_of, read_pieces
 
@@ -90,8 +91,9 @@ def read_text(
     Raises
     ------
     InputError
-        A file cannot be read or decoded, nothing is in it, the options do not go together, or there is no room for the
-        temporary file.
+        A file cannot be read or decoded, nothing is in it, it is no text but a picture, an archive, a model or a result
+        that miscope saved (whose bytes can be read all the same), the options do not go together, or there is no room
+        for the temporary file.
     """
     _check_options(unit, documents, separator, encoding, fold_case)
     files = expand(paths)
@@ -171,7 +173,8 @@ def _read_texts(
     form, end = _form_of(documents, separator, fold_case)
     writer = DocumentWriter(encoder_of(unit), end)
     for file in files:
-        for text in form(decode_pieces(read_pieces(file, meter, records, FOLDER), encoding, name_of(file))):
+        parts = with_start_checked(read_pieces(file, meter, records, FOLDER), name_of(file))
+        for text in form(decode_pieces(parts, encoding, name_of(file))):
             writer.add(text)
         writer.close()
     return writer.result()
@@ -194,6 +197,7 @@ def _form_of(documents: str, separator: str | None, fold_case: bool) -> tuple[Fo
 
 def _marked(source: Source, unit: str, documents: str, separator: str | None, encoding: str, fold_case: bool) -> str:
     """Return the whole text of a source with `END` between its documents."""
+    refuse_foreign(source.data[:HEAD].tobytes(), source.name)
     parts = (source.data[piece].tobytes() for piece in pieces(len(source.data)))
     form, end = _form_of(documents, separator, fold_case)
     return "".join(form(decode_pieces(parts, encoding, source.name))).replace(end, END)

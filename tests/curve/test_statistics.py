@@ -193,7 +193,12 @@ def test_long_memory_in_one_document_is_confessed():
     noise = rng.normal(size=(2, len(frequency)))
     symbols = (np.fft.irfft((noise[0] + 1j * noise[1]) * frequency**-0.4)[:n] > 0).astype(int)
     curve = ms.measure(symbols, "1:1000")
-    assert any("long memory in few documents" in text for text in curve.warnings)
+    (said,) = (text for text in curve.warnings if "long memory in few documents" in text)
+    seen = curve.significant()
+    doubtful = seen & (curve.excess < 2 * curve.excess_stderr)
+    assert ("significant though their bars reach 0" in said) == doubtful.any()
+    if doubtful.any():
+        assert f"{doubtful.sum()} of {seen.sum()} lags" in said
     short = ms.measure(two_state_chain(rng, 1, n, 0.8)[0], "1:1000")
     assert not any("long memory" in text for text in short.warnings)
 

@@ -217,10 +217,25 @@ def test_a_law_far_below_what_is_seen_is_shown_through_it(curve_of_blocks):
     assert shown.at(lags[:5]) == pytest.approx(values[:5], rel=0.1)
     assert np.isnan(errors_of(shown).own).all()
     assert (shown.log_likelihood, shown.criterion) == (far.log_likelihood, far.criterion)
+    fifth = dataclasses.replace(far, theta=(np.log(0.008), 0.2))
+    assert readable(fifth).at(lags[:5]) == pytest.approx(values[:5], rel=0.1)
     near = dataclasses.replace(far, theta=(np.log(0.03), 0.1))
     assert readable(near).theta == near.theta
     alone = Metric(dataclasses.replace(metric.points, shared=np.zeros((0, len(lags)))))
     assert readable(dataclasses.replace(far, metric=alone)).theta == far.theta
+
+
+@pytest.mark.parametrize(("exponent", "found"), [(0.5, "errors that all lags share"), (0.0, "")])
+def test_errors_that_all_lags_share_hide_the_law_of_values_that_fall(curve_of_blocks, exponent, found):
+    """Bars as large as the values, but each lag's own error is small: what falls is not called a constant."""
+    lags = np.array([1, 2, 5, 10, 20, 50])
+    values = 0.04 * lags**-exponent
+    curve = curve_of_blocks(lags, values + 0.01 * np.random.default_rng(0).standard_normal((32, len(lags))))
+    wander = np.full(len(lags), 0.04)
+    curve = dataclasses.replace(curve, excess_stderr=np.hypot(curve.excess_stderr, wander), wander=wander)
+    said = Metric(points_of(curve)).falling()
+    assert said.startswith(found)
+    assert bool(said) == bool(found)
 
 
 def test_a_law_that_the_values_leave_open_has_no_intervals(curve_of_blocks):

@@ -282,7 +282,7 @@ class _Rehearsal(Estimating):
         shape = (max(kernel.data.n_blocks, 1), kernel.data.alphabet_size, kernel.data.alphabet_size)
 
         def count(lags: np.ndarray) -> None:
-            kernel.count_singly(lags, np.zeros((len(lags), *shape), np.int32))
+            kernel.count_singly(lags, np.zeros((len(lags), *shape), kernel._type))
 
         return best(lambda: list(self.pool.map(count, tiles)), 2) / sum(map(len, tiles))
 

@@ -73,7 +73,7 @@ class Metric:
     def falling(self) -> str:
         """What hides the law of values that fall by more than their bars; empty for values that do not."""
         points = self.points
-        own = np.sqrt(np.maximum(points.stderr**2 - np.sum(points.shared**2, axis=0), 0.0))
+        own = np.sqrt(np.maximum(np.diag(points.covariance) - np.sum(points.shared**2, axis=0), 0.0))
         if not points.barred or self.reference[0] - self.reference[-1] < _FALLS * np.hypot(own[0], own[-1]):
             return ""
         if np.median(np.sqrt(np.diag(self.saturation)) / points.stderr) > 1:

@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP_INSTALL) --upgrade pip
-	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,models,hub,cluster,report,study]' --group test --group lint --group browser
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pandas,hdf5,models,hub,cluster,report,study]' --group test --group lint --group browser
 	@touch $@
 
 $(CORE)/.installed: pyproject.toml constraints.txt

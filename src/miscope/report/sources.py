@@ -175,7 +175,8 @@ def _lags(lags: np.ndarray) -> str:
     from miscope.counting.lags import parse_lags
 
     first, last = int(lags[0]), int(lags[-1])
-    for text in (f"{first}:{last}", f"all:{last}"):
+    step = int(lags[1]) - first if len(lags) > 2 else 1
+    for text in (f"{first}:{last}", f"all:{last}", f"{first}:{last}:+{step}"):
         if np.array_equal(parse_lags(text, last + 1), lags):
             return text
     return ",".join(map(str, lags.tolist())) if len(lags) <= _MOST_LISTED else ""

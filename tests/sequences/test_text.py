@@ -294,7 +294,7 @@ def test_progress(tmp_path, monkeypatch, how):
         ({"encoding": "latin-1", "separator": "—"}, "cannot be written in latin-1"),
         (
             {"encoding": "ascii"},
-            r"poem.txt' is not ascii: byte 4 \(line 2\) is 0xc3: .*encoding='latin-1'.*unit='byte'",
+            r"poem.txt' is not ascii: byte 4 \(line 2\) is 0xc3: .*encoding='…'.*unit='byte'",
         ),
         ({"separator": "a\né"}, "not one character in poem.txt; it is empty, except for the separator"),
     ],

@@ -69,8 +69,8 @@ def _clean(text: str, first: bool) -> str:
 def _undecodable(error: UnicodeDecodeError, encoding: str, name: str, before: int, lines: int) -> str:
     what = f"byte {before} (line {lines + 1}) is 0x{error.object[error.start]:02x}: {error.reason}"
     return (
-        f"{name!r} is not {encoding}: {what}; name its encoding (encoding='latin-1'), or read it as it is "
-        "with unit='byte'"
+        f"{name!r} is not {encoding}: {what}; name the encoding that it was written in, encoding='…', or read it as it "
+        "is with unit='byte'"
     )
 
 

@@ -30,7 +30,7 @@ def cut(draw, whole):
 
 
 def bytes_in(encoding):
-    """Bytes that are text in an encoding: what some write for ESC, \\ or ~ they read as something else, or not at all."""
+    """Bytes that are text in an encoding: what some write for an escape they cannot read."""
 
     def is_text(data):
         try:

@@ -14,10 +14,10 @@ from miscope.sequences.codes import offsets_of
 from miscope.sequences.shards import Failure, Shards, merge_summaries, read_shard, recoded
 
 TEXTS = {
-    "a.txt": "so it is\nso be it\n\nis it\n",
+    "a.txt": "so it is\nso cafe\u0301 be it\n\nis it\n",
     "b.txt": "Be it so, it's so: zebra zebra zebra zebra zebra\n",
     "c.txt": "",
-    "d.txt": "\n\néa is is is is\n",
+    "d.txt": "\n\néa हिन्दी caf\u00e9 is is i\u200bs is\n",
 }
 
 

@@ -20,14 +20,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import naive
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences, Series, read, read_npy, read_text
 from miscope.sequences.encoding import BYTES
 from miscope.sequences.sources import COMPRESSIONS
 
-WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 tricky = st.text(
-    st.one_of(st.sampled_from("ab \n\r\t'’-_.AÉß\x0b\x0c\x1c\x85\u2028\ufeff"), st.characters(codec="utf-8")),
+    st.one_of(
+        st.sampled_from("ab \n\r\t'’-_.AÉßİ\x0b\x0c\x1c\x85\u2028\ufeff\u0301\u200b"), st.characters(codec="utf-8")
+    ),
     max_size=60,
 )
 
@@ -50,7 +52,7 @@ def slow_read(text, unit, documents="file", separator=None, fold_case=False):
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if fold_case:
         text, separator = text.casefold(), separator and separator.casefold()
-    find = {"character": list, "word": WORD.findall, "token": str.split}[unit]
+    find = {"character": list, "word": naive.words, "token": str.split}[unit]
     return [symbols for symbols in map(find, slow_documents(text, documents, separator)) if symbols]
 
 
@@ -96,6 +98,15 @@ def test_as_the_slow_reference(scratch, unit, cut, text, fold_case, size):
     counts = Counter(itertools.chain(*expected))
     key = str if unit == "character" else lambda symbol: (-counts[symbol], symbol)
     assert sequences.alphabet == tuple(sorted(counts, key=key))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1 << 18])
+def test_words_of_all_scripts_whatever_their_case(tmp_path, size):
+    text = "\ufeffİstanbul I\u0307STANBUL\r\nCAFE\u0301 café ca\u00adfé\rहिन्दी किताब a\u200bB"
+    (tmp_path / "a").write_bytes(text.encode())
+    with in_pieces_of(size):
+        found = read_text(tmp_path / "a", "word", "line", fold_case=True)
+    assert symbols_of(found) == [["i\u0307stanbul"] * 2, ["café"] * 3, ["हिन्दी", "किताब", "ab"]]
 
 
 def slow_bytes(data, documents, separator):

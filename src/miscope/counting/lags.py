@@ -127,7 +127,7 @@ def _of_part(part: str, text: str, longest: int) -> np.ndarray:
         first, *rest = part.split(":")
         if not rest:
             return np.array(_checked([int(first)], longest), np.int64)
-        last, third = rest if len(rest) == 2 else (*rest, None)
+        last, third = (rest[0], None) if len(rest) == 1 else rest
         return _of_range(part, int(first), int(last), third, longest)
     except InputError:
         raise
@@ -140,7 +140,9 @@ def _of_range(part: str, first: int, last: int, third: str | None, longest: int)
     number = None if third is None else int(third)
     _checked([first], max(longest, first + 1))
     if last < first or (number is not None and number < 1):
-        raise InputError(f"lags {part!r} hold nothing: give them as first:last, first:last:how_many or first:last:+step")
+        raise InputError(
+            f"lags {part!r} hold nothing: give them as first:last, first:last:how_many or first:last:+step"
+        )
     if number is not None and third is not None and third.strip().startswith("+"):
         return _even(first, last, number, longest)
     _checked([last], longest)

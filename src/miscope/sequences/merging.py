@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miscope.errors import FormatError, InputError, choice
+from miscope.sequences.characters import with_marks
 from miscope.sequences.classes import SymbolClasses, by_frequency, by_map
 from miscope.sequences.encoding import BYTES
 from miscope.sequences.token_marks import begins_word, mark_of, plain
@@ -38,8 +39,9 @@ class Merging:
                             one, ``other``
     ``unicode``             the general category of a character, such as ``Lu`` (capital letter), ``Nd`` (digit) or
                             ``Po`` (punctuation); of a word or token that of its first character
-    ``prefix:2``            its first two characters, or all of it where there are fewer; ``first`` is ``prefix:1``
-    ``suffix:3``            its last three characters, or all of it; ``last`` is ``suffix:1``
+    ``prefix:2``            its first two characters, each with the marks on it, or all of it where there are fewer;
+                            ``first`` is ``prefix:1``
+    ``suffix:3``            its last three characters, likewise; ``last`` is ``suffix:1``
     ``kind``                of a tokenizer's tokens: ``begins`` a word, or ``continues`` one, as the tokens' marks say:
                             ``Ġ`` and ``▁`` begin, ``##`` continues
     ``map:FILE``            what a file says, one line a symbol: symbol and class, with a tab (``.tsv``, ``.txt``) or a
@@ -179,9 +181,8 @@ class Merging:
         n = self.number or 1
         if self.kind == "unicode":
             return lambda symbol: _category(plain(symbol, mark))
-        if self.kind in ("prefix", "first"):
-            return lambda symbol: plain(symbol, mark)[:n]
-        return lambda symbol: plain(symbol, mark)[-n:]
+        part = slice(n) if self.kind in ("prefix", "first") else slice(-n, None)
+        return lambda symbol: "".join(with_marks(plain(symbol, mark))[part])
 
 
 def _category(text: str) -> str:

@@ -55,11 +55,14 @@ def read_text(
         Files compressed by gzip, xz or zstd are known by their first bytes and decompressed.
     unit
         - ``"byte"``: the bytes as they are; 256 symbols, whichever of them occur;
-        - ``"character"``: Unicode characters, line ends ``\r\n`` and ``\r`` as ``\n``; the alphabet is sorted;
-        - ``"word"``: a word is a maximal run of letters, digits and underscores, with single apostrophes or hyphens
-          allowed inside (``\w+(?:['’\-]\w+)*``); every other visible character is a word of its own; white space
-          only separates;
-        - ``"token"``: what white space separates, and nothing else, for text that is already tokenised.
+        - ``"character"``: Unicode characters (code points: a mark, as in é written as two, is one too), line
+          ends ``\r\n`` and ``\r`` as ``\n``; the alphabet is sorted;
+        - ``"word"``: a word is a maximal run of letters, digits and underscores with the marks on them, single
+          apostrophes or hyphens allowed inside (``\w+(?:['’\-]\w+)*``); every other character, with its marks, is a
+          word of its own; white space only separates; invisible characters (soft hyphens, joiners, zero-width spaces,
+          variation selectors, marks of direction or byte order) are left out, and separate nothing. The same word
+          composed and decomposed (é as one character or as two) is one symbol, in Unicode's form NFC;
+        - ``"token"``: what white space separates, as it is and nothing else, for text that is already tokenised.
 
         Words and tokens are numbered by falling frequency, equally frequent ones alphabetically.
     documents

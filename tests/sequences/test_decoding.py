@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miscope.errors import InputError
-from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_separators, unix_lines
+from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_matches, mark_separators, unix_lines
 from miscope.sequences.encoding import END
 
 # Of punycode and idna no piece can be decoded without the rest; the Japanese and Chinese ones have shifts or pairs.
@@ -110,6 +110,26 @@ def test_line_ends(parts):
 @given(cut(st.text("ab", max_size=20)), st.text("ab", min_size=1, max_size=4))
 def test_separators(parts, separator):
     assert "".join(mark_separators(parts, separator)) == "".join(parts).replace(separator, END)
+
+
+@settings(deadline=None)
+@given(
+    cut(st.text("ab=\n\x85\r", max_size=20)), st.sampled_from(["=", "^=+$", "(?=^b)", "a.*b", r"[^a]\s*b", "(?i)^A"])
+)
+def test_matches_line_by_line(parts, regex):
+    """What is all of a line takes the end of the line with it."""
+    expected = []
+    for line in re.split("(?<=\n)", "".join(parts)):
+        body = line.rstrip("\n")
+        found = re.search(regex, body)
+        whole = found is not None and found[0] == body
+        expected.append(END if whole else re.sub(regex, END, body) + line[len(body) :])
+    assert "".join(mark_matches(parts, re.compile(regex))) == "".join(expected)
+
+
+def test_a_line_in_very_many_pieces():
+    pieces = ["x" * 1000] * 10_000
+    assert "".join(mark_matches([*pieces, "=\n"], re.compile("=$"))) == "x" * 10_000_000 + END + "\n"
 
 
 @settings(deadline=None)

@@ -26,12 +26,13 @@ UNKNOWN = np.uint32(0xFFFFFFFF)
 
 
 class Encoded(NamedTuple):
-    """Codes of all documents, the documents' lengths, the alphabet, and how many documents were empty."""
+    """Codes of all documents, their lengths, the alphabet, how many were empty, how many ends there were."""
 
     codes: Array
     lengths: Array
     alphabet: tuple[str, ...]
     n_empty: int
+    n_ends: int = 0
 
 
 class Encoder(Protocol):
@@ -77,7 +78,7 @@ class Lengths:
     def __init__(self) -> None:
         self._parts: list[Array] = []
         self._open, self._any = 0, False
-        self.n_empty = 0
+        self.n_empty = self.n_ends = 0
 
     def add(self, n: int, ends: Array) -> None:
         """Say that `n` symbols follow, and how many of these stand before each end of a document."""
@@ -88,6 +89,7 @@ class Lengths:
         lengths[0] += self._open
         self._keep(lengths)
         self._open, self._any = n - int(ends[-1]), True
+        self.n_ends += len(ends)
 
     def close(self) -> None:
         """Say that a text is over: what follows its last end of a document counts only if there is something."""
@@ -134,7 +136,7 @@ class DocumentWriter:
         """Give the symbols their final codes."""
         alphabet, table = self._encoder.finish()
         codes = self._store.finish(table.astype(code_dtype(len(alphabet))))
-        return Encoded(codes, self._lengths.result(), alphabet, self._lengths.n_empty)
+        return Encoded(codes, self._lengths.result(), alphabet, self._lengths.n_empty, self._lengths.n_ends)
 
     def _add(self, points: Array, last: bool) -> None:
         codes, ends = self._encoder.encode(points, self._end, last)

@@ -13,7 +13,7 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
 from miscope.sequences.hugging_face import explained
 from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
-from miscope.sequences.text import _check_options, _marked, _noted
+from miscope.sequences.text import _marked, _noted, checked_separator, with_separator
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["encode_texts", "read_tokens", "sequences_of", "tokenize"]
@@ -91,6 +91,7 @@ def read_tokens(
     encoding: str = "utf-8",
     label: str | None = None,
     progress: Progress | None = None,
+    separator_regex: str | None = None,
 ) -> Sequences:
     r"""Read text files as sequences of a tokenizer's tokens.
 
@@ -108,7 +109,7 @@ def read_tokens(
 
     Parameters
     ----------
-    paths, documents, separator, encoding
+    paths, documents, separator, encoding, separator_regex
         As in `read_text`. What separates documents is cut out before the tokenizer sees the text.
     tokenizer
         What `tokenizer_from` takes.
@@ -127,24 +128,24 @@ def read_tokens(
     InputError
         A file cannot be read or decoded, or what `tokenize` refuses.
     """
-    _check_options("character", documents, separator, encoding, False)
+    between = checked_separator("character", documents, separator, encoding, False, separator_regex)
     tokenizer, files = tokenizer_from(tokenizer), expand(paths)
     label, records = label_of(files) if label is None else label, list[dict[str, Any]]()
     sources = _noted(read_sources(files, progress), records)
-    texts = (_marked(source, "character", documents, separator, encoding, False) for source in sources)
-    whole = documents == "none"
-    parts = ["".join(texts)] if whole else (part for text in texts for part in _parts(text))
+    texts = (_marked(source, documents, between, encoding) for source in sources)
+    n_ends: list[int] = []
+    parts = ["".join(texts)] if documents == "none" else _documents(texts, n_ends)
     encoded = encode_texts(parts, tokenizer, label)
     provenance = {
         "reader": "read_tokens",
         "label": label,
         "unit": "token",
-        "documents": "separator" if separator is not None else documents,
+        "documents": documents if between is None else "separator",
         "separator": separator,
         "encoding": encoding,
         "sources": records,
     }
-    return sequences_of(encoded, tokenizer, provenance)
+    return sequences_of(encoded, tokenizer, with_separator(provenance, between, sum(n_ends)))
 
 
 def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Encoded:
@@ -186,6 +187,13 @@ def _parts(text: str) -> list[str]:
     """The documents of a text; what follows the last end counts only if there is something, as in `read_text`."""
     parts = text.split(END)
     return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
+
+
+def _documents(texts: Iterable[str], n_ends: list[int]) -> Iterator[str]:
+    """The documents of all texts; how many ends of documents each text has is put into `n_ends`."""
+    for text in texts:
+        n_ends.append(text.count(END))
+        yield from _parts(text)
 
 
 def _counted(texts: Iterable[str], total: int, progress: Progress | None) -> Iterator[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["begins_word", "mark_of", "plain"]
+__all__ = ["SPACES", "begins_word", "mark_of", "plain", "text_of_token"]
+
+SPACES = "Ġ▁" + string.whitespace
+"""How tokenizers write spaces."""
 
 MARKS = ("Ġ", "▁", "##")
 """A space before the token in byte-level tokenizers, in SentencePiece; and in WordPiece, that there is none."""
@@ -47,6 +52,21 @@ def plain(token: str, mark: str | None) -> str:
         values = [_BYTES.get(character) for character in rest]
         rest = rest if None in values else bytes(values).decode("utf-8", "replace")  # type: ignore[arg-type]
     return rest or " "
+
+
+def text_of_token(token: str, mark: str | None) -> str:
+    r"""The text of a token of a tokenizer: as `plain`, and of a byte (``<0x0A>``) its character, or U+FFFD for a part.
+
+    Which tokens are bytes is decided by their form, as the decoders of tokenizers do.
+
+    >>> text_of_token("<0x41>", "▁"), text_of_token("<0xE6>", None) == "\ufffd", text_of_token("▁the", "▁")
+    ('A', True, 'the')
+    """
+    byte = _BYTE.fullmatch(token)
+    return plain(token, mark) if byte is None else bytes.fromhex(byte[1]).decode("ascii", "replace")
+
+
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 
 
 def _byte_letters() -> dict[str, int]:

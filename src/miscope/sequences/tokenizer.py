@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,9 +135,17 @@ def _prepared(backend: Any, label: str) -> Tokenizer:
     names = [f"<code {code}>" for code in range(max(vocabulary.values()) + 1)]
     for token, code in vocabulary.items():
         names[code] = token
-    digest, special = hashlib.sha256(definition.encode()).hexdigest(), getattr(model, "unk_token", None)
-    unknown = backend.token_to_id(special) if isinstance(special, str) else None
-    return Tokenizer(label, tuple(names), digest, backend, unknown)
+    digest = hashlib.sha256(definition.encode()).hexdigest()
+    return Tokenizer(label, tuple(names), digest, backend, _unknown(backend, definition))
+
+
+def _unknown(backend: Any, definition: str) -> int | None:
+    """The code of what stands for text that a tokenizer does not know: named by most models, a number in Unigram's."""
+    model = backend.model
+    if hasattr(model, "unk_token"):
+        return None if model.unk_token is None else backend.token_to_id(model.unk_token)
+    code = json.loads(definition)["model"].get("unk_id")
+    return None if code is None else int(code)
 
 
 def _from_file(tokenizers: Any, path: Path) -> Any:

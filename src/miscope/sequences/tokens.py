@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
+from miscope.sequences.codes import Array, code_dtype, histogram, offsets_of, pieces
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
 from miscope.sequences.hugging_face import explained
 from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
 from miscope.sequences.text import _marked, _noted, checked_separator, with_separator
+from miscope.sequences.token_marks import SPACES
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["encode_texts", "read_tokens", "sequences_of", "tokenize"]
@@ -163,13 +164,21 @@ def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Enco
     codes = np.concatenate(parts)
     if len(codes) == 0:
         raise InputError(f"there is not one token in {label}; it is empty, or the tokenizer drops all of it")
-    n_unknown = 0 if tokenizer.unknown is None else int(np.count_nonzero(codes == tokenizer.unknown))
-    if n_unknown == len(codes):
+    return Encoded(codes, np.array(lengths, np.int64), n_empty, _count_unknown(codes, tokenizer, label))
+
+
+def _count_unknown(codes: Array, tokenizer: Tokenizer, label: str) -> int:
+    """Return how many tokens stand for what the tokenizer does not know; refuse if all others are spaces."""
+    if tokenizer.unknown is None or not (counts := histogram(codes, len(tokenizer.alphabet)))[tokenizer.unknown]:
+        return 0
+    known = [tokenizer.alphabet[code] for code in np.flatnonzero(counts).tolist() if code != tokenizer.unknown]
+    if not any(token.strip(SPACES) for token in known):
         raise InputError(
             f"the tokenizer {tokenizer.label} knows nothing of {label}: every token is "
-            f"{tokenizer.alphabet[tokenizer.unknown or 0]!r}; it was made for other text, so name another one"
+            f"{tokenizer.alphabet[tokenizer.unknown]!r}{' or a space' if known else ''}; it was made for other text, "
+            "so name another one"
         )
-    return Encoded(codes, np.array(lengths, np.int64), n_empty, n_unknown)
+    return int(counts[tokenizer.unknown])
 
 
 def sequences_of(encoded: Encoded, tokenizer: Tokenizer, provenance: dict[str, Any]) -> Sequences:

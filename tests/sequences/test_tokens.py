@@ -214,6 +214,18 @@ def test_bytes_are_not_unknown_and_have_the_class_of_their_character(kind):
     assert set(list(found.merge("kind").decode(0))[-5:]) == {"continues"}
 
 
+def test_characters_that_a_tokenizer_has_no_token_for_are_said(monkeypatch):
+    """BPE without a token for the unknown leaves them out."""
+    made = tokenizers.Tokenizer(models.BPE({"s": 0, "o": 1, "so": 2}, [("s", "o")]))
+    made.pre_tokenizer = pre.Whitespace()
+    monkeypatch.setattr(module, "BATCH", 5)
+    with pytest.warns(MiscopeWarning, match="no token for 4 characters"):
+        found = tokenize(["so 日本 so", "so语 x"], made)
+    assert found.decode(0) == ["so", "so"]
+    assert found.provenance["characters_left_out"] == 4
+    assert "notes" not in tokenize("so  so\n", made).provenance
+
+
 def test_words_that_look_like_bytes_are_words(poem):
     poem.write_text("<0x0A> so <0x0A> it")
     found = read_text(poem, "token")

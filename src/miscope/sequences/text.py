@@ -273,6 +273,6 @@ def _marked(source: Source, documents: str, separator: Separator, encoding: str)
 
 
 def _except_for(unit: str, documents: str, separator: Separator) -> str:
-    apart = "white space" if unit in ("word", "token") else ""
+    apart = {"word": "white space and what nobody sees", "token": "white space"}.get(unit, "")
     apart = apart or ("the separator" if separator else "line ends" if documents.endswith("line") else "")
     return f", except for {apart}" if apart else ""

@@ -7,7 +7,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["SPACES", "begins_word", "mark_of", "plain", "text_of_token"]
+__all__ = ["BYTE_LETTERS", "SPACES", "begins_word", "mark_of", "plain", "text_of_token"]
 
 SPACES = "Ġ▁" + string.whitespace
 """How tokenizers write spaces."""
@@ -77,3 +77,5 @@ def _byte_letters() -> dict[str, int]:
 
 
 _BYTES = _byte_letters()
+BYTE_LETTERS = frozenset(_BYTES)
+"""The letters that byte-level tokenizers write bytes with."""

@@ -12,6 +12,7 @@ from miscope.sequences.codes import Array, code_dtype, histogram, offsets_of, pi
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
 from miscope.sequences.hugging_face import explained
+from miscope.sequences.notes import noted
 from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
 from miscope.sequences.text import _marked, _noted, checked_separator, with_separator
 from miscope.sequences.token_marks import SPACES
@@ -31,12 +32,13 @@ AGREE = 8
 
 
 class Encoded(NamedTuple):
-    """Codes of all documents that are not empty, their lengths, how many were empty, how many tokens are unknown."""
+    """Codes of documents that are not empty, their lengths; how many were empty; tokens unknown, characters lost."""
 
     codes: Array
     lengths: Array
     n_empty: int
     n_unknown: int
+    n_left_out: int
 
 
 def tokenize(
@@ -152,8 +154,9 @@ def read_tokens(
 def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Encoded:
     """Encode documents in batches, each longer one in pieces; drop those that come out empty."""
     dtype = code_dtype(len(tokenizer.alphabet))
-    parts, lengths, n_empty = [np.zeros(0, dtype)], [], 0
+    parts, lengths, n_empty, n_left_out = [np.zeros(0, dtype)], [], 0, 0
     for batch in _batches(texts):
+        n_left_out += sum(_left_out(text, tokenizer) for text in batch) if tokenizer.leaves_out else 0
         for ids in _encode_batch(batch, tokenizer):
             codes = np.asarray(ids, dtype)
             n_empty += not len(codes)
@@ -164,7 +167,22 @@ def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Enco
     codes = np.concatenate(parts)
     if len(codes) == 0:
         raise InputError(f"there is not one token in {label}; it is empty, or the tokenizer drops all of it")
-    return Encoded(codes, np.array(lengths, np.int64), n_empty, _count_unknown(codes, tokenizer, label))
+    n_unknown = _count_unknown(codes, tokenizer, label)
+    return Encoded(codes, np.array(lengths, np.int64), n_empty, n_unknown, n_left_out)
+
+
+def _left_out(text: str, tokenizer: Tokenizer) -> int:
+    """Return how many characters of a text are in no token, white space aside."""
+    n = 0
+    for cut in pieces(len(text), BATCH):
+        part, depth = text[cut], np.zeros(len(text[cut]) + 1, np.int64)
+        with explained(f"the tokenizer {tokenizer.label} cannot encode the text"):
+            offsets = tokenizer.backend.encode(part, add_special_tokens=False).offsets
+        begins, ends = np.array(offsets, np.int64).reshape(-1, 2).T
+        np.add.at(depth, begins, 1)
+        np.add.at(depth, ends, -1)
+        n += sum(not part[at].isspace() for at in np.flatnonzero(np.cumsum(depth[:-1]) == 0).tolist())
+    return n
 
 
 def _count_unknown(codes: Array, tokenizer: Tokenizer, label: str) -> int:
@@ -188,6 +206,12 @@ def sequences_of(encoded: Encoded, tokenizer: Tokenizer, provenance: dict[str, A
         "empty_documents_dropped": encoded.n_empty,
         "unknown_tokens": encoded.n_unknown,
     }
+    if encoded.n_left_out:
+        note = (
+            f"the tokenizer {tokenizer.label} has no token for {encoded.n_left_out:,} characters, nor one for what is "
+            "unknown: they are left out, and what stood on both sides of them is side by side"
+        )
+        provenance = noted(provenance | {"characters_left_out": encoded.n_left_out}, [note])
     alphabet = tokenizer.alphabet
     return Sequences(encoded.codes, offsets_of(encoded.lengths), len(alphabet), alphabet, provenance)
 

@@ -5,6 +5,8 @@ Documents are lists of codes; counts of pairs are dicts ``{(left, right): count}
 
 import itertools
 import math
+import re
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -168,3 +170,29 @@ def mean_over_permutations(pairs_by_group):
         {cell: (first[cell] / n, second[cell] / n) for cell in first},
         math.fsum(values) / n,
     )
+
+
+def words(text):
+    """Words of a text, by the general categories of its characters."""
+    text = "".join(character for character in text if not _invisible(character))
+    kinds = "".join(map(_kind_of_character, text))
+    found = re.finditer(r"w[wm]*(?:jw[wm]*)*|[ja]m*|m+", kinds)
+    return [unicodedata.normalize("NFC", text[match.start() : match.end()]) for match in found]
+
+
+def _invisible(character):
+    name = unicodedata.name(character, "")
+    if "VARIATION SELECTOR" in name or name.startswith("KHMER VOWEL INHERENT") or name == "COMBINING GRAPHEME JOINER":
+        return True
+    seen = "NUMBER" in name or "SIGN SAMVAT" in name or "END OF AYAH" in name or name == "SYRIAC ABBREVIATION MARK"
+    seen = seen or (name.startswith("ARABIC") and ("POUND" in name or "PIASTRE" in name or "SANAH" in name))
+    seen = seen or name in ("ARABIC FOOTNOTE MARKER", "ARABIC SIGN SAFHA")
+    return unicodedata.category(character) == "Cf" and not seen
+
+
+def _kind_of_character(character):
+    if character.isspace():
+        return "s"
+    if unicodedata.category(character)[0] in "LN" or character == "_":
+        return "w"
+    return "m" if unicodedata.category(character)[0] == "M" else "j" if character in "'’-" else "a"

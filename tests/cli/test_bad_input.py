@@ -49,7 +49,7 @@ def bad_files(folder) -> Path:
         ("empty.txt", ["empty.txt", "is empty"]),
         ("folder", ["folder", "name the files inside it"]),
         ("single.txt", ["no pairs at any lag", "more than one symbol"]),
-        ("latin.txt", ["latin.txt", "not utf-8", "line 2", "0xe9", "latin-1"]),
+        ("latin.txt", ["latin.txt", "not utf-8", "line 2", "0xe9", "--encoding"]),
         ("cut.txt.gz", ["cut.txt.gz", "damaged gzip"]),
         ("no-such-*.txt", ["no-such-*.txt", "no file matches"]),
         ("negative.npy", ["negative", "-2", "position 2"]),

@@ -30,6 +30,25 @@ def test_a_table_of_prices(miscope, folder):
     assert json.loads(measured.stdout)["lags"] == [1]
 
 
+def test_separators_of_text(miscope, refused, folder):
+    (folder / "book.txt").write_text("CHAPTER I\nso it is in this chapter\nCHAPTER II\nit is so\n")
+    pattern = ("--separator-regex", "^CHAPTER [IVX]+$")
+    for options in (("--separator", "CHAPTER"), pattern):
+        outcome = miscope("inspect", "book.txt", "--fold-case", *options)
+        assert (outcome.status, outcome.stderr) == (0, "")
+        assert "in 2 documents" in outcome.stdout
+    for options in (("--separator", "Chapter"), ("--separator-regex", "^Chapter")):
+        assert "Chapter" in miscope("inspect", "book.txt", *options).stderr
+        measured = miscope("measure", "book.txt", *options, "--lags", "1")
+        assert measured.stderr.count("Chapter") == 1
+        assert miscope("inspect", "book.txt", *options, "-q").stderr == ""
+    refused("inspect", "book.txt", "--separator-regex", "(", words=["'('", "--separator"])
+    refused("measure", "book.txt", "--separator-regex", "x*", words=["x*", "--documents blank-line"])
+    refused("inspect", "book.txt", *pattern, "--unit", "byte", words=["--unit character"])
+    (folder / "t.csv").write_text("a\n1\n")
+    refused("inspect", "t.csv", *pattern, words=["--separator-regex", "text"])
+
+
 def test_fasta(miscope, folder):
     (folder / "genome.fa").write_text(">one\nACGTNNACG\n>two\nggcc\n")
     outcome = miscope("inspect", "genome.fa")

@@ -1,5 +1,6 @@
 """`miscope report`: results by name become a page."""
 
+import html
 import json
 import re
 import shlex
@@ -59,13 +60,23 @@ def test_a_page_of_a_folder_quietly(call, folder, curve):
     assert "miscope report results -o report.html" in page
 
 
-@pytest.mark.parametrize("options", [[], ["--unit", "byte", "--null", "none"], ["--bits", "--blocks", "16"]], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--unit", "byte", "--null", "none"],
+        ["--bits", "--blocks", "16"],
+        ["--separator", "aaaa", "--fold-case"],
+        ["--separator-regex", "a{6,}", "--lags", "2:20:+2"],
+    ],
+    ids=str,
+)
 def test_the_command_on_the_page_makes_the_curve_again(call, folder, options):
     call("measure", "text.txt", "--lags", LAGS, *options, "-o", "curve.json", "-q")
     call("report", "curve.json", "-o", "page.html", "--no-fit", "-q")
     page = (folder / "page.html").read_text(encoding="utf-8")
     [command] = re.findall(r"<li>(miscope measure [^<]*)</li>", page)
-    words = shlex.split(command)
+    words = shlex.split(html.unescape(command))
     assert call(*words[1:-2], "-o", "again.json", "-q").exit_code == 0
     one, two = (MICurve.load(folder / name) for name in ("curve.json", "again.json"))
     for name in ("lags", "mi", "stderr", "null"):

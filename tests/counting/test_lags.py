@@ -25,6 +25,14 @@ from miscope.errors import InputError
         ("4", [4]),
         ("5,1,2,5", [1, 2, 5]),
         (" 5, 1 ", [1, 5]),
+        ("3:30:3", [3, 9, 30]),
+        ("3:30:+3", [3, 6, 9, 12, 15, 18, 21, 24, 27, 30]),
+        ("1:10:+4", [1, 5, 9]),
+        ("24:99:+24", [24, 48, 72, 96]),
+        ("90:180:+100", [90]),
+        (" 5 : 20 : +5 ", [5, 10, 15, 20]),
+        ("1,2,5,10:40:+10", [1, 2, 5, 10, 20, 30, 40]),
+        ("all:3,90:96:+2,1:64:3", [1, 2, 3, 8, 64, 90, 92, 94, 96]),
         (7, [7]),
         (np.int64(7), [7]),
         (np.uint8(7), [7]),
@@ -68,6 +76,16 @@ def test_what_is_written(written, lags):
         ("9:3", "lags '9:3' hold nothing: give them as first:last"),
         ("1:10:0", "lags '1:10:0' hold nothing"),
         ("1:10:-1", "lags '1:10:-1' hold nothing"),
+        ("1:10:+0", "lags '1:10:\\+0' hold nothing"),
+        ("1:10:+", "cannot read lags '1:10:\\+'"),
+        ("1:10:+2.5", "cannot read lags"),
+        ("1:10:++2", "cannot read lags"),
+        ("0:10:+5", "lags start at 1 .* got 0"),
+        ("5,9:3:+2", "lags '9:3:\\+2' hold nothing"),
+        ("5,x:3", "cannot read lags '5,x:3'"),
+        ("5,", "cannot read lags '5,'"),
+        ("50:100:+25", "no document is long enough for lag 100"),
+        ("1:10,100", "no document is long enough for lag 100"),
         pytest.param(b"1:10", "lag", id="bytes"),
         ({}, "no lags given; write"),
         ("1:100", "no document is long enough for lag 100: the longest has 100 symbols, so the largest lag is 99"),
@@ -119,6 +137,12 @@ def test_what_no_array_holds_is_refused_too(written):
 def test_a_lag_too_large_is_not_called_too_small(written):
     with pytest.raises(InputError, match=r"^(?!.*lags start at 1).*lag"):
         parse_lags(written, longest=100)
+
+
+@pytest.mark.parametrize("written", ["all:1000000000000", "1:1000000000000:+2"])
+def test_more_lags_than_memory_holds_are_refused(written):
+    with pytest.raises(InputError, match="too many lags"):
+        parse_lags(written, longest=1 << 62)
 
 
 @pytest.mark.parametrize("longest", [0, 1])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miscope.errors import InputError
-from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_separators, unix_lines
+from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_matches, mark_separators, unix_lines
 from miscope.sequences.encoding import END
 
 # Of punycode and idna no piece can be decoded without the rest; the Japanese and Chinese ones have shifts or pairs.
@@ -29,13 +29,44 @@ def cut(draw, whole):
     return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
+def bytes_in(encoding):
+    """Bytes that are text in an encoding: what some write for an escape they cannot read."""
+
+    def is_text(data):
+        try:
+            str(data, encoding)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    return text.map(lambda text: text.encode(encoding, "ignore")).filter(is_text)
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_pieces_as_the_whole(encoding, data):
-    parts = data.draw(cut(text.map(lambda text: text.encode(encoding, "ignore"))))
+    parts = data.draw(cut(bytes_in(encoding)))
     expected = str(b"".join(parts), encoding).replace(END, "\ufffd").removeprefix("\ufeff")
     assert "".join(decode_pieces(parts, encoding, "a")) == expected
+
+
+@pytest.mark.parametrize(
+    ("encoding", "whole", "at"),
+    [
+        *(("iso2022_jp", whole, at) for whole, at in [(b"\x1b", 0), (b"a\n\x1b", 2), (b"\x1b$B\x7f!", 3)]),
+        *(("hz", whole, at) for whole, at in [(b"a~b", 1), (b"~{ab\xff", 4)]),
+        *(("unicode_escape", whole, at) for whole, at in [(b"a\\x", 1), (b"ab\\u12", 2)]),
+        ("utf-7", b"a\n+\xff", 2),
+    ],
+)
+def test_shifts_and_escapes_that_mean_nothing(encoding, whole, at):
+    with pytest.raises(UnicodeDecodeError) as python:
+        str(whole, encoding)
+    assert python.value.start == at
+    for first in range(len(whole) + 1):
+        with pytest.raises(InputError, match=rf"is not {encoding}: byte {at} \(line"):
+            list(decode_pieces([whole[:first], whole[first:]], encoding, "a"))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +82,7 @@ def test_errors_say_where(encoding, parts):
         marked = len(whole) - len(error.object)  # some take the mark off before they count
         at, why = marked + error.start, re.escape(error.reason)
         line = whole.count(b"\n", 0, at) + 1
-        with pytest.raises(InputError, match=rf"'a' is not {encoding}: byte {at} \(line {line}\) is 0x..: {why}; name"):
+        with pytest.raises(InputError, match=rf"'a' is not {encoding}: byte {at} \(line {line}\) is 0x..: {why}; "):
             list(decode_pieces(parts, encoding, "a"))
     else:
         assert "".join(decode_pieces(parts, encoding, "a")) == expected
@@ -79,6 +110,26 @@ def test_line_ends(parts):
 @given(cut(st.text("ab", max_size=20)), st.text("ab", min_size=1, max_size=4))
 def test_separators(parts, separator):
     assert "".join(mark_separators(parts, separator)) == "".join(parts).replace(separator, END)
+
+
+@settings(deadline=None)
+@given(
+    cut(st.text("ab=\n\x85\r", max_size=20)), st.sampled_from(["=", "^=+$", "(?=^b)", "a.*b", r"[^a]\s*b", "(?i)^A"])
+)
+def test_matches_line_by_line(parts, regex):
+    """What is all of a line takes the end of the line with it."""
+    expected = []
+    for line in re.split("(?<=\n)", "".join(parts)):
+        body = line.rstrip("\n")
+        found = re.search(regex, body)
+        whole = found is not None and found[0] == body
+        expected.append(END if whole else re.sub(regex, END, body) + line[len(body) :])
+    assert "".join(mark_matches(parts, re.compile(regex))) == "".join(expected)
+
+
+def test_a_line_in_very_many_pieces():
+    pieces = ["x" * 1000] * 10_000
+    assert "".join(mark_matches([*pieces, "=\n"], re.compile("=$"))) == "x" * 10_000_000 + END + "\n"
 
 
 @settings(deadline=None)

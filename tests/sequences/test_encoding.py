@@ -1,7 +1,7 @@
 """Encoders piece by piece against Python's own ways, compiled or not, in tables that have to grow."""
 
 import itertools
-import re
+import unicodedata
 from collections import Counter
 from contextlib import contextmanager
 
@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
 from miscope.sequences import kernels, words
 from miscope.sequences.encoding import BYTES, END, CharacterEncoder, DocumentWriter, encode_documents, encoder_of
 
-WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
-FIND = {"character": list, "word": WORD.findall, "token": str.split}
-tricky = st.text(st.one_of(st.sampled_from("ab' ’-_\n1é\x85"), st.characters()), max_size=40)  # surrogates too
+FIND = {"character": list, "word": naive.words, "token": str.split}
+MARKS = "\u0301\u0327\u093f\u094d\u20e3"
+INVISIBLE = "\u200b\u200d\u00ad\u2060\ufe0f"
+tricky = st.text(
+    st.one_of(st.sampled_from("abe' ’-_\n1é\x85!" + MARKS + INVISIBLE), st.characters()), max_size=40
+)  # surrogates too
 
 
 def written(pieces_of_texts, unit, end):
@@ -73,9 +77,51 @@ def test_pieces_as_the_whole(way, unit, end, texts):
 @pytest.mark.parametrize("unit", FIND)
 def test_kinds_of_code_points(unit):
     """They are those that the regular expression and `str.split` know."""
-    points = [*range(0x3100), *range(0x3101, 0xD800, 11), *range(0xE000, 0x110000, 101)]
-    text = "a".join(map(chr, points))
-    assert documents(written([[text]], unit, END))[0] == FIND[unit](text)
+    points = [*range(0x3100), *range(0x3101, 0xD800, 11), *range(0xE000, 0x110000, 101), 0x110BD, 0x110CD, 0xE0100]
+    for between in ("a", "!", " "):
+        text = between.join(map(chr, points))
+        assert documents(written([[text]], unit, END))[0] == FIND[unit](text)
+
+
+WORDS = {
+    "हिन्दी किताब cafe\u0301 a\u200bb": ["हिन्दी", "किताब", "café", "ab"],
+    "caf\u00e9 cafe\u0301 CAFE\u0301": ["café", "café", "CAFÉ"],
+    "co\u00adop re\u2060al \ufeffso\u200e \u200b \u00ad": ["coop", "real", "so"],
+    "می\u200cخواهم میخواهم كـتاب": ["میخواهم", "میخواهم", "كـتاب"],
+    "don\u2019t well-\u00adknown a-\u0301b 'tis rock-'n'-roll": (
+        ["don\u2019t", "well-known", "a", "-\u0301", "b", "'", "tis", "rock", "-", "'", "n", "'", "-", "roll"]
+    ),
+    "x_1 3.14 1\u20e3 <\u0338 ≮": ["x_1", "3", ".", "14", "1\u20e3", "≮", "≮"],
+    "\u0301a \u0301": ["\u0301", "a", "\u0301"],
+    "\U0001f468\u200d\U0001f469 \u2764\ufe0f\u2764 \U0001f44d\U0001f3fd": (
+        ["\U0001f468", "\U0001f469", "\u2764", "\u2764", "\U0001f44d", "\U0001f3fd"]
+    ),
+    "السَّلَامُ آية\u06dd": ["السَّلَامُ", "آية", "\u06dd"],
+    "日本語\u3000の\u00a0文": ["日本語", "の", "文"],
+    "한국 \u1112\u1161\u11ab\u1100\u116e\u11a8": ["한국", "한국"],
+}
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_what_a_word_is(text):
+    """Wherever the text is cut; the same spelling is the same symbol."""
+    expected = [unicodedata.normalize("NFC", word) for word in WORDS[text]]
+    assert naive.words(text) == expected
+    for parts in ([text], list(text), [text[i : i + 3] for i in range(0, len(text), 3)]):
+        encoded = written([parts], "word", END)
+        assert documents(encoded) == [expected]
+        assert set(encoded.alphabet) == set(expected)
+
+
+def test_words_that_are_the_same_composed_are_counted_together():
+    encoded = written([["cafe\u0301 so so café café"]], "word", None)
+    assert (encoded.alphabet, encoded.codes.tolist()) == (("café", "so"), [0, 1, 1, 0, 0])
+
+
+def test_tokens_are_what_white_space_separates_and_nothing_else():
+    text = "cafe\u0301 caf\u00e9 a\u200bb\u00a0c\u3000d\x85e\u00ad"
+    encoded = written([list(text)], "token", None)
+    assert documents(encoded) == [["cafe\u0301", "caf\u00e9", "a\u200bb", "c", "d", "e\u00ad"]]
 
 
 def test_many_words():
@@ -109,7 +155,7 @@ def test_a_word_in_very_many_pieces():
     for _ in range(10_000):
         assert len(encoder.encode(piece, None, last=False)[0]) == 0
     assert encoder.encode(piece[:0], None, last=True)[0].tolist() == [0]
-    assert encoder.symbols == ["x" * 10_000_000]
+    assert encoder.finish()[0] == ("x" * 10_000_000,)
 
 
 @pytest.mark.parametrize("taken", ["", "\ufdd0", "\ufdd0\ufdd1\ufdd2"])

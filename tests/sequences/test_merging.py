@@ -62,6 +62,20 @@ def test_parts_of_words(how, cut):
 
 
 @pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("prefix:2", ["हिन्", "कि\u0924ा", "e\u0301t", "é"]),
+        ("suffix:2", ["न्दी", "ताब", "t\u00e9", "é"]),
+        ("first", ["हि", "कि", "e\u0301", "é"]),
+        ("last", ["दी", "ब", "\u00e9", "é"]),
+    ],
+)
+def test_marks_are_not_cut_off_their_letters(how, expected):
+    words = ms.Sequences.from_arrays([["हिन्दी", "किताब", "e\u0301t\u00e9", "é"]])
+    assert list(words.merge(how).decode(0)) == expected
+
+
+@pytest.mark.parametrize(
     ("names", "begin", "texts"),
     [
         (["Ġthe", "re", "Ġ", "Ċ", "Ã©", "Ã"], [1, 0, 1, 0, 0, 0], ["the", "re", " ", "\n", "é", "\ufffd"]),

@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import miscope as ms
-from miscope.errors import InputError
+from miscope.errors import InputError, MiscopeWarning
 from miscope.sequences.codes import offsets_of
 from miscope.sequences.shards import Failure, Shards, merge_summaries, read_shard, recoded
 
 TEXTS = {
-    "a.txt": "so it is\nso be it\n\nis it\n",
+    "a.txt": "so it is\nso cafe\u0301 be it\n\nis it\n",
     "b.txt": "Be it so, it's so: zebra zebra zebra zebra zebra\n",
     "c.txt": "",
-    "d.txt": "\n\néa is is is is\n",
+    "d.txt": "\n\néa हिन्दी caf\u00e9 is is i\u200bs is\n",
 }
 
 
@@ -45,6 +45,18 @@ def texts(tmp_path):
     for name, text in TEXTS.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return [str(tmp_path / name) for name in TEXTS]
+
+
+@pytest.mark.parametrize("how", [{"separator": "Be"}, {"separator_regex": "(?i)^be"}])
+def test_separators_are_those_of_one_reader(texts, how):
+    """That one does not occur is said if it is in no shard."""
+    found, whole = joined(Shards(texts, fold_case=True, **how)), ms.read(texts, fold_case=True, **how)
+    assert found == whole
+    assert "notes" not in found.provenance
+    missing = {name: value.replace("e", "X") for name, value in how.items()}
+    with pytest.warns(MiscopeWarning):
+        whole = ms.read(texts, **missing)
+    assert joined(Shards(texts, **missing)).provenance["notes"] == whole.provenance["notes"]
 
 
 @pytest.mark.parametrize("unit", ["byte", "character", "word", "token"])

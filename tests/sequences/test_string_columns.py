@@ -10,7 +10,7 @@ from pyarrow import csv, feather, parquet
 import miscope as ms
 from miscope.errors import FormatError, InputError
 
-TEXTS = ["So it is.\r\nIs it?", "", "Émile’s cat sat", None, "so so"]
+TEXTS = ["So it is.\r\nIs it?", "", "Émile’s cat sat: हिन्दी cafe\u0301 a\u200bb café", None, "so so"]
 WORDS = [["so", "it", "is"], [], ["it"], None, ["a", "so"]]
 
 

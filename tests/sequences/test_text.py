@@ -20,14 +20,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from miscope.errors import FormatError, InputError
+import naive
+from miscope.curve import measure
+from miscope.errors import FormatError, InputError, MiscopeWarning
 from miscope.sequences import Sequences, Series, read, read_npy, read_text
 from miscope.sequences.encoding import BYTES
 from miscope.sequences.sources import COMPRESSIONS
 
-WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 tricky = st.text(
-    st.one_of(st.sampled_from("ab \n\r\t'’-_.AÉß\x0b\x0c\x1c\x85\u2028\ufeff"), st.characters(codec="utf-8")),
+    st.one_of(
+        st.sampled_from("ab \n\r\t'’-_.AÉßİ\x0b\x0c\x1c\x85\u2028\ufeff\u0301\u200b"), st.characters(codec="utf-8")
+    ),
     max_size=60,
 )
 
@@ -48,10 +51,10 @@ def slow_documents(text, documents, separator):
 
 def slow_read(text, unit, documents="file", separator=None, fold_case=False):
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if fold_case:
-        text, separator = text.casefold(), separator and separator.casefold()
-    find = {"character": list, "word": WORD.findall, "token": str.split}[unit]
-    return [symbols for symbols in map(find, slow_documents(text, documents, separator)) if symbols]
+    cut = slow_documents(text, documents, separator)
+    cut = [document.casefold() for document in cut] if fold_case else cut
+    find = {"character": list, "word": naive.words, "token": str.split}[unit]
+    return [symbols for symbols in map(find, cut) if symbols]
 
 
 def symbols_of(sequences):
@@ -79,7 +82,8 @@ def poem(tmp_path):
 
 
 @pytest.mark.parametrize("unit", ["character", "word", "token"])
-@pytest.mark.parametrize("cut", ["file", "line", "blank-line", "none", "a", "\n\n", "-- "])
+@pytest.mark.parametrize("cut", ["file", "line", "blank-line", "none", "a", "A", "\n\n", "-- "])
+@pytest.mark.filterwarnings("ignore:the separator:miscope.errors.MiscopeWarning")
 @settings(max_examples=60, deadline=None)  # compiles
 @given(text=tricky, fold_case=st.booleans(), size=piece_sizes)
 def test_as_the_slow_reference(scratch, unit, cut, text, fold_case, size):
@@ -98,6 +102,67 @@ def test_as_the_slow_reference(scratch, unit, cut, text, fold_case, size):
     assert sequences.alphabet == tuple(sorted(counts, key=key))
 
 
+BOOK = "Contents\r\nCHAPTER I\rA chapter.\nCHAPTER II\nEnd of CHAPTER II\n"
+ARTICLES = " = One = \nso it is\n = = Part = = \nit is\n = Two words = \nso\n"
+OF_ARTICLES = ["so it is\n = = part = = \nit is\n", "so\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "expected"),
+    [
+        (BOOK, {"separator": "CHAPTER"}, ["contents\n", " i\na chapter.\n", " ii\nend of ", " ii\n"]),
+        (BOOK, {"separator": "E"}, ["contents\nchapt", "r i\na chapter.\nchapt", "r ii\n", "nd of chapt", "r ii\n"]),
+        (
+            BOOK,
+            {"separator_regex": r"^CHAPTER [IVX]+$"},
+            ["contents\n", "a chapter.\n", "end of chapter ii\n"],
+        ),
+        (
+            BOOK,
+            {"separator_regex": r"(?i)(?=^chapter)"},
+            ["contents\n", "chapter i\na chapter.\n", "chapter ii\nend of chapter ii\n"],
+        ),
+        (ARTICLES, {"separator_regex": "^ = [^=].* = $"}, OF_ARTICLES),
+        ("\ufeff" + ARTICLES, {"separator_regex": "^ = [^=].* = $"}, OF_ARTICLES),
+        ("a--b\n-- c", {"separator_regex": " ?-+ ?"}, ["a", "b\n", "c"]),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1 << 18])
+def test_separators_look_at_the_text_as_it_is(tmp_path, text, how, expected, size):
+    (tmp_path / "a").write_bytes(text.encode())
+    with in_pieces_of(size):
+        found = read_text(tmp_path / "a", fold_case=True, **how)
+        as_written = read_text(tmp_path / "a", **how)
+    assert [found.decode(document) for document in range(len(found))] == expected
+    assert [as_written.decode(document).casefold() for document in range(len(found))] == expected
+    assert found.provenance["documents"] == "separator"
+    assert found.provenance.get("separator_regex") == how.get("separator_regex")
+
+
+@pytest.mark.parametrize("how", [{"separator": "Chapter"}, {"separator": "Z"}, {"separator_regex": "^Chapter"}])
+@pytest.mark.parametrize("unit", ["word", "byte"])
+def test_a_separator_that_does_not_occur_is_said(tmp_path, unit, how):
+    if unit == "byte" and "separator_regex" in how:
+        return
+    (tmp_path / "a").write_bytes(BOOK.encode() * 20)
+    (tmp_path / "b").write_bytes(b"Chapter Z")
+    with pytest.warns(MiscopeWarning, match=re.escape(next(iter(how.values())))):
+        found = read_text(tmp_path / "a", unit, **how)
+    [note] = found.provenance["notes"]
+    assert "case counts" in note
+    assert note in measure(found, [1], blocks=0).warnings
+    assert "notes" not in read_text([tmp_path / "a", tmp_path / "b"], unit, **how).provenance
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1 << 18])
+def test_words_of_all_scripts_whatever_their_case(tmp_path, size):
+    text = "\ufeffİstanbul I\u0307STANBUL\r\nCAFE\u0301 café ca\u00adfé\rहिन्दी किताब a\u200bB"
+    (tmp_path / "a").write_bytes(text.encode())
+    with in_pieces_of(size):
+        found = read_text(tmp_path / "a", "word", "line", fold_case=True)
+    assert symbols_of(found) == [["i\u0307stanbul"] * 2, ["café"] * 3, ["हिन्दी", "किताब", "ab"]]
+
+
 def slow_bytes(data, documents, separator):
     text = data.decode("latin-1")
     if separator is not None or documents == "file":
@@ -110,6 +175,7 @@ def slow_bytes(data, documents, separator):
 
 
 @pytest.mark.parametrize("cut", ["file", "line", "blank-line", "é", "\n\n"])
+@pytest.mark.filterwarnings("ignore:the separator:miscope.errors.MiscopeWarning")
 @settings(deadline=None)  # compiles
 @given(data=st.one_of(st.binary(max_size=40), tricky.map(str.encode)), size=piece_sizes)
 def test_bytes_as_the_slow_reference(scratch, cut, data, size):
@@ -288,13 +354,21 @@ def test_progress(tmp_path, monkeypatch, how):
         ({"documents": "lines"}, "unknown kind of documents 'lines'; did you mean 'line'"),
         ({"documents": "line", "separator": "x"}, "exclude each other"),
         ({"separator": ""}, "separator is empty"),
+        ({"separator_regex": ""}, "expression for separators is empty"),
+        ({"separator_regex": "["}, r"'\[' cannot be understood"),
+        ({"separator_regex": "a{99999999999999}"}, "cannot be understood"),
+        ({"separator_regex": "x*"}, "'x\\*' matches where there is nothing"),
+        ({"separator_regex": "^\\s*$"}, "matches where there is nothing.*documents='blank-line'"),
+        ({"separator_regex": "x", "separator": "x"}, "exclude each other"),
+        ({"separator_regex": "x", "documents": "line"}, "exclude each other"),
+        ({"separator_regex": "x", "unit": "byte"}, "not for bytes"),
         ({"unit": "byte", "fold_case": True}, "no case to fold"),
         ({"encoding": "utf9"}, "unknown encoding 'utf9'; usual ones"),
         ({"encoding": "hex"}, "unknown encoding 'hex'"),
         ({"encoding": "latin-1", "separator": "—"}, "cannot be written in latin-1"),
         (
             {"encoding": "ascii"},
-            r"poem.txt' is not ascii: byte 4 \(line 2\) is 0xc3: .*encoding='latin-1'.*unit='byte'",
+            r"poem.txt' is not ascii: byte 4 \(line 2\) is 0xc3: .*encoding='…'.*unit='byte'",
         ),
         ({"separator": "a\né"}, "not one character in poem.txt; it is empty, except for the separator"),
     ],

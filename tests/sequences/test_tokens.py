@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from miscope.errors import FormatError, InputError, MissingExtraError
+from miscope.errors import FormatError, InputError, MiscopeWarning, MissingExtraError
 from miscope.sequences import read_text
 from miscope.sequences import tokens as module
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
@@ -168,6 +168,70 @@ def test_empty_documents_and_unknown_words():
     assert told[-1] == (4, 4)
 
 
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+
+
+def unknowing(kind):
+    """A tokenizer of a few letters, of each kind that has a token for all others, or bytes."""
+    names = ["<unk>", "so", "s", "o", "▁", "▁it"] + (BYTES if kind.endswith("bytes") else [])
+    vocabulary, fallback = {name: code for code, name in enumerate(names)}, kind.endswith("bytes")
+    if kind.startswith("unigram"):
+        scores = [(name, 0.0 if name == "<unk>" else -1.0 - code) for name, code in vocabulary.items()]
+        made = tokenizers.Tokenizer(models.Unigram(scores, unk_id=0, byte_fallback=fallback))
+    elif kind.startswith("BPE"):
+        fused = kind == "BPE, fused"
+        made = tokenizers.Tokenizer(
+            models.BPE(vocabulary, [("s", "o")], unk_token="<unk>", fuse_unk=fused, byte_fallback=fallback)
+        )
+    elif kind == "WordPiece":
+        made = tokenizers.Tokenizer(models.WordPiece({**vocabulary, "##so": 6, "##▁": 7}, unk_token="<unk>"))
+    else:
+        made = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    made.pre_tokenizer = pre.Metaspace(split=kind != "BPE, fused")
+    return made
+
+
+@pytest.mark.parametrize("kind", ["unigram", "BPE", "BPE, fused", "WordPiece", "WordLevel"])
+def test_what_each_kind_of_tokenizer_does_not_know_is_counted(kind):
+    made, text = unknowing(kind), "so 日本 so xs"
+    encoded = made.encode(text, add_special_tokens=False)
+    unknown = encoded.ids.count(0)
+    assert unknown
+    if set(encoded.ids) - {0, 4}:
+        assert tokenize(text, made).provenance["unknown_tokens"] == unknown
+    with pytest.raises(InputError, match="knows nothing of"):
+        tokenize(["日本", "語 x"], made)
+
+
+@pytest.mark.parametrize("kind", ["unigram, bytes", "BPE, bytes"])
+def test_bytes_are_not_unknown_and_have_the_class_of_their_character(kind):
+    found = tokenize("so\nx日", unknowing(kind))
+    assert list(found.decode(0))[-5:] == ["<0x0A>", "<0x78>", "<0xE6>", "<0x97>", "<0xA5>"]
+    assert found.provenance["unknown_tokens"] == 0
+    assert list(found.merge("unicode").decode(0))[-5:] == ["Cc", "Ll", "partial", "partial", "partial"]
+    for how in ("first", "prefix:2", "suffix:2"):
+        assert list(found.merge(how).decode(0))[-5:] == ["\n", "x", "\ufffd", "\ufffd", "\ufffd"]
+    assert set(list(found.merge("kind").decode(0))[-5:]) == {"continues"}
+
+
+def test_characters_that_a_tokenizer_has_no_token_for_are_said(monkeypatch):
+    """BPE without a token for the unknown leaves them out."""
+    made = tokenizers.Tokenizer(models.BPE({"s": 0, "o": 1, "so": 2}, [("s", "o")]))
+    made.pre_tokenizer = pre.Whitespace()
+    monkeypatch.setattr(module, "BATCH", 5)
+    with pytest.warns(MiscopeWarning, match="no token for 4 characters"):
+        found = tokenize(["so 日本 so", "so语 x"], made)
+    assert found.decode(0) == ["so", "so"]
+    assert found.provenance["characters_left_out"] == 4
+    assert "notes" not in tokenize("so  so\n", made).provenance
+
+
+def test_words_that_look_like_bytes_are_words(poem):
+    poem.write_text("<0x0A> so <0x0A> it")
+    found = read_text(poem, "token")
+    assert list(found.merge("first").decode(0)) == ["<", "s", "<", "i"]
+
+
 def test_many_short_documents():
     found = tokenize((["so", "it is"][k % 2] for k in range(140_000)), words())
     assert (found.n_documents, found.n_symbols) == (140_000, 210_000)
@@ -181,6 +245,7 @@ def test_many_short_documents():
         ({"documents": "line"}, ["so it is so", "be it so", "is it"]),
         ({"documents": "blank-line"}, ["so it is so", "be it so is it"]),
         ({"separator": " so"}, ["so it is", "be it", "is it"]),
+        ({"separator_regex": r"^be .*"}, ["so it is so", "is it"]),
     ],
 )
 def test_files_cut_into_documents_as_text_is(poem, how, documents):
@@ -191,6 +256,12 @@ def test_files_cut_into_documents_as_text_is(poem, how, documents):
     same = ("label", "unit", "documents", "separator", "encoding", "sources")
     assert {name: found.provenance[name] for name in same} == {name: text.provenance[name] for name in same}
     assert found.provenance["reader"] == "read_tokens"
+
+
+def test_a_separator_that_does_not_occur(poem):
+    for how in ({"separator": "So"}, {"separator_regex": "^So"}):
+        with pytest.warns(MiscopeWarning, match="'.?So'"):
+            assert "case" in read_tokens(poem, words(), **how).provenance["notes"][0]
 
 
 def test_files_joined(poem, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from miscope.cli.common import note, progress_bar
-from miscope.errors import InputError
+from miscope.errors import InputError, MiscopeWarning
 
 if TYPE_CHECKING:
     from miscope.sequences import Sequences, Series
@@ -71,7 +72,15 @@ def _given(
         str | None, _text("What a document is: file, line, blank-line, or none (all one). Default: file.")
     ] = None,
     separator: Annotated[
-        str | None, _text("Text that separates documents, instead of --documents; of a table its columns.")
+        str | None,
+        _text("Text that separates documents (its case counts), instead of --documents; of a table its columns."),
+    ] = None,
+    separator_regex: Annotated[
+        str | None,
+        _text(
+            "The same as a regular expression, searched in each line: '^ = [^=].* = $'. What it matches is cut out, "
+            "with the line's end where it is all of the line."
+        ),
     ] = None,
     encoding: Annotated[str | None, _text("Of text, and of tables that are text. Default: utf-8.")] = None,
     fold_case: Annotated[
@@ -155,6 +164,7 @@ def _given(
         "tokenizer": tokenizer,
         "documents": documents,
         "separator": separator,
+        "separator_regex": separator_regex,
         "encoding": encoding,
         "fold_case": fold_case or None,
         "column": column,
@@ -222,8 +232,13 @@ def without_classes(options: Reading) -> Reading:
     return {name: value for name, value in options.items() if name not in ("classes", "other")}
 
 
-def read_files(files: list[str], options: Reading, quantiles: int | None, quiet: bool) -> Sequences | Series:
-    """Read what was named on the command line as one corpus, in classes of symbols where they are asked for."""
+def read_files(
+    files: list[str], options: Reading, quantiles: int | None, quiet: bool, notes: bool = True
+) -> Sequences | Series:
+    """Read what was named on the command line as one corpus, in classes of symbols where they are asked for.
+
+    With `notes` what the reader noted is said at once.
+    """
     from miscope.sequences import Sequences, read
     from miscope.sequences.merging import Merging
 
@@ -238,7 +253,11 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
     with progress_bar("reading", "B", quiet) as progress, as_spelt():
         if progress is not None:
             options = options | {"progress": progress}
-        found = read(files if len(files) > 1 else files[0], **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MiscopeWarning)  # they are notes of what was read
+            found = read(files if len(files) > 1 else files[0], **options)
+    for text in () if quiet or not notes else found.provenance.get("notes", ()):
+        note(f"note: {advice(text)}")
     if isinstance(found, Sequences):
         if quantiles is not None:
             raise InputError(f"--quantiles is for real numbers; {files[0]} holds symbols already: leave it out")
@@ -284,7 +303,8 @@ def _symbols(text: str | None) -> str | list[str] | None:
 # How errors name options
 
 _READING = (
-    "unit|documents|separator|encoding|column|document|time|as_|gaps|missing|tokenizer|limit|split|config|alphabet"
+    "unit|documents|separator|separator_regex|encoding|column|document|time|as_|gaps|missing|tokenizer|limit|split|"
+    "config|alphabet"
 )
 _ASSIGNED = re.compile(rf"\b({_READING}|other|null|estimator)=(?:(['\"])([^'\"]*)\2|(\d+)|(?=[\s;,.)]|$))")
 _CALL = re.compile(r"\b(?:read_\w+|datasets\.load_dataset)\([^)]*\)+(?:\.\w+\([^)]*\))?")

@@ -24,6 +24,7 @@ _LEFT_OUT = {
     "rows_missing": "missing rows",
     "rows_empty": "empty rows",
     "unknown_tokens": "unknown tokens",
+    "characters_left_out": "unknown characters",
 }
 
 

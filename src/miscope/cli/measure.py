@@ -195,7 +195,7 @@ def measure(
     elif cluster is not None:
         data = _shards(named, reading, quantiles, top, skip_bad)
     else:
-        data = read_files(named, reading, quantiles, quiet)
+        data = read_files(named, reading, quantiles, quiet, notes=False)  # the curve has them among its warnings
     if fit and (cluster is None or process is not None):
         check_fittable(data, lags)
     with progress_bar("counting", "pairs", quiet) as progress:

@@ -47,8 +47,8 @@ Quantiles = Annotated[
 LagsOption = Annotated[
     str | None,
     typer.Option(
-        help="1:10000 (log-spaced), 1:10000:50 (50 of them), all:512, or 1,2,5. Default: log-spaced to a quarter of "
-        "the longest document, 10000 at most.",
+        help="1:10000 (log-spaced), 1:10000:50 (50 of them), 24:2400:+24 (every 24th), all:512, 1,2,5, or several of "
+        "these with commas between them. Default: log-spaced to a quarter of the longest document, 10000 at most.",
         show_default=False,
     ),
 ]

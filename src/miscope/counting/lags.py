@@ -15,7 +15,11 @@ Lags = str | int | Iterable[int] | None
 _PER_DECADE = 10
 _DEFAULT_LARGEST = 10_000
 _MOST_SPACED = 1_000_000
-_WRITE = 'write for example "1:10000" (log-spaced), "1:10000:50" (50 of them), "all:512", or a list such as [1, 2, 5]'
+_MOST_EVEN = 100_000_000
+_WRITE = (
+    'write for example "1:10000" (log-spaced), "1:10000:50" (50 of them), "3:3000:+3" (every third), "all:512", or a '
+    "list such as [1, 2, 5]"
+)
 
 
 def log_lags(first: int, last: int, n: int | None = None) -> np.ndarray:
@@ -61,8 +65,12 @@ def parse_lags(lags: Lags, longest: int) -> np.ndarray:
     Parameters
     ----------
     lags
-        ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"`` (50 log-spaced), ``"all:512"``
-        (every lag from 1 to 512), ``"1,2,5"``, one lag, any iterable of lags, or None for `default_lags`.
+        - ``"1:10000"``: log-spaced, about ten a decade beyond 10;
+        - ``"1:10000:50"``: the third number is how many, log-spaced;
+        - ``"24:2400:+24"``: with a plus, it is the step: 24, 48, 72, and on to 2400;
+        - ``"all:512"``: every lag from 1 to 512;
+        - ``"5"``: one lag; ``"1,2,5"``, ``"1:100,200:1000:+200"``: any of these together, between commas;
+        - any iterable of lags, or None for `default_lags`.
     longest
         Length of the longest document, in symbols.
 
@@ -82,6 +90,8 @@ def parse_lags(lags: Lags, longest: int) -> np.ndarray:
     array([1, 2, 5])
     >>> parse_lags("all:4", longest=100)
     array([1, 2, 3, 4])
+    >>> parse_lags("1,7:30:+7", longest=100)
+    array([ 1,  7, 14, 21, 28])
     """
     if longest < 2:
         raise InputError("no pairs at any lag: no document has more than one symbol")
@@ -106,24 +116,46 @@ def _checked(lags: list[int], longest: int) -> list[int]:
 
 
 def _from_text(text: str, longest: int) -> np.ndarray:
+    """Return the lags of all parts that stand between commas."""
+    return np.unique(np.concatenate([_of_part(part.strip(), text, longest) for part in text.split(",")]))
+
+
+def _of_part(part: str, text: str, longest: int) -> np.ndarray:
     try:
-        if text.startswith("all:"):
-            (last,) = _checked([int(text.removeprefix("all:"))], longest)
-            return np.arange(1, last + 1, dtype=np.int64)
-        if ":" not in text:
-            return np.unique(np.array(_checked([int(part) for part in text.split(",")], longest), dtype=np.int64))
-        first, last, *n = (int(part) for part in text.split(":"))
+        if part.startswith("all:"):
+            return _even(1, int(part.removeprefix("all:")), 1, longest)
+        first, *rest = part.split(":")
+        if not rest:
+            return np.array(_checked([int(first)], longest), np.int64)
+        last, third = (rest[0], None) if len(rest) == 1 else rest
+        return _of_range(part, int(first), int(last), third, longest)
     except InputError:
         raise
     except ValueError:
         raise InputError(f"cannot read lags {text!r}; {_WRITE}") from None
-    if len(n) > 1:
-        raise InputError(f"cannot read lags {text!r}; {_WRITE}")
+
+
+def _of_range(part: str, first: int, last: int, third: str | None, longest: int) -> np.ndarray:
+    """Return the lags of ``first:last``, of ``first:last:how_many`` or of ``first:last:+step``."""
+    number = None if third is None else int(third)
     _checked([first], max(longest, first + 1))
-    if last < first or (n and n[0] < 1):
-        raise InputError(f"lags {text!r} hold nothing: give them as first:last or first:last:how_many")
+    if last < first or (number is not None and number < 1):
+        raise InputError(
+            f"lags {part!r} hold nothing: give them as first:last, first:last:how_many or first:last:+step"
+        )
+    if number is not None and third is not None and third.strip().startswith("+"):
+        return _even(first, last, number, longest)
     _checked([last], longest)
-    return log_lags(first, last, *(min(how_many, _MOST_SPACED) for how_many in n))
+    return log_lags(first, last, None if number is None else min(number, _MOST_SPACED))
+
+
+def _even(first: int, last: int, step: int, longest: int) -> np.ndarray:
+    """Return every `step`-th lag from `first` on, none of them beyond `last`."""
+    last -= max(last - first, 0) % step
+    _checked([last], longest)
+    if (last - first) // step >= _MOST_EVEN:
+        raise InputError(f"{first} to {last} are too many lags: give a larger step, as in {first}:{last}:+1000")
+    return np.arange(first, last + 1, step, dtype=np.int64)
 
 
 def _from_numbers(lags: int | Iterable[int]) -> list[int]:

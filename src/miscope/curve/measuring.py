@@ -66,8 +66,9 @@ def measure(
         symbols, unless ``estimator="gaussian"``. Or `PairCounts`, which were counted before: then `lags` are among
         theirs (default: all), bars come from their own blocks, and only the nulls ``global`` and ``none`` are known.
     lags
-        Distances in symbols: ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"``, ``"all:512"``,
-        or a list. Default: log-spaced to a quarter of the longest document, 10,000 at most.
+        Distances in symbols: ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"`` (50 of them),
+        ``"24:2400:+24"`` (every 24th), ``"all:512"``, or a list (`parse_lags`). Default: log-spaced to a quarter of the
+        longest document, 10,000 at most.
     estimator
         ``plug_in``, ``miller_madow`` (default: a smooth function of the counts, so that leaving out blocks gives true
         bars also near the floor), ``grassberger``, ``chao_shen``, ``shrinkage``, ``zhang`` or ``nsb``.

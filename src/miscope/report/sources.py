@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["command_of", "source_section"]
 
-_TEXT_OPTIONS = {"unit": "character", "documents": "file", "separator": None, "encoding": "utf-8"}
-_TEXT_KNOWN = {*_TEXT_OPTIONS, "reader", "label", "fold_case", "empty_documents_dropped", "sources"}
+_TEXT_OPTIONS = {
+    "unit": "character",
+    "documents": "file",
+    "separator": None,
+    "separator_regex": None,
+    "encoding": "utf-8",
+}
+_TEXT_KNOWN = {*_TEXT_OPTIONS, "reader", "label", "fold_case", "empty_documents_dropped", "sources", "notes"}
 _PROCESS_KNOWN = {"label", "process", "seed"}
 _MOST_LISTED = 40  # lags, beyond which they are not written one by one
 
@@ -146,8 +152,10 @@ def _text(source: Mapping[str, Any]) -> list[str] | None:
     if not parts or not all(parts) or any(name in ("-", "standard input") for name in parts):
         return None
     for name, usual in _TEXT_OPTIONS.items():
-        if (value := source.get(name, usual)) != usual:
-            parts += [f"--{name}", str(value)]
+        value = source.get(name, usual)
+        if value != usual and (name, value) != ("documents", "separator"):  # which the separator says
+            option = f"--{name.replace('_', '-')}"
+            parts += [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
     return [*parts, "--fold-case"] if source.get("fold_case") else parts
 
 
@@ -175,7 +183,8 @@ def _lags(lags: np.ndarray) -> str:
     from miscope.counting.lags import parse_lags
 
     first, last = int(lags[0]), int(lags[-1])
-    for text in (f"{first}:{last}", f"all:{last}"):
+    step = int(lags[1]) - first if len(lags) > 2 else 1
+    for text in (f"{first}:{last}", f"all:{last}", f"{first}:{last}:+{step}"):
         if np.array_equal(parse_lags(text, last + 1), lags):
             return text
     return ",".join(map(str, lags.tolist())) if len(lags) <= _MOST_LISTED else ""

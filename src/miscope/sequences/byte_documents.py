@@ -43,7 +43,7 @@ def encode_bytes(files: Iterable[Iterable[bytes]], cutter: Cutter) -> Encoded:
             store.append(codes)
             lengths.add(len(codes), ends)
         lengths.close()
-    return Encoded(store.finish(), lengths.result(), BYTES, lengths.n_empty)
+    return Encoded(store.finish(), lengths.result(), BYTES, lengths.n_empty, lengths.n_ends)
 
 
 def _uncut(parts: Iterable[bytes]) -> Iterator[tuple[Array, Array]]:

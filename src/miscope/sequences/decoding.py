@@ -11,7 +11,7 @@ from typing import Any
 from miscope.errors import InputError
 from miscope.sequences.encoding import END
 
-__all__ = ["decode_pieces", "mark_blank_lines", "mark_separators", "unix_lines"]
+__all__ = ["decode_pieces", "mark_blank_lines", "mark_matches", "mark_separators", "unix_lines"]
 
 WHOLE = {"idna", "punycode"}
 """Encodings of which a piece cannot be decoded without the rest."""
@@ -69,8 +69,8 @@ def _clean(text: str, first: bool) -> str:
 def _undecodable(error: UnicodeDecodeError, encoding: str, name: str, before: int, lines: int) -> str:
     what = f"byte {before} (line {lines + 1}) is 0x{error.object[error.start]:02x}: {error.reason}"
     return (
-        f"{name!r} is not {encoding}: {what}; name its encoding (encoding='latin-1'), or read it as it is "
-        "with unit='byte'"
+        f"{name!r} is not {encoding}: {what}; name the encoding that it was written in, encoding='…', or read it as it "
+        "is with unit='byte'"
     )
 
 
@@ -137,6 +137,32 @@ def mark_separators(texts: Iterable[str], separator: str) -> Iterator[str]:
     yield held
 
 
+def mark_matches(texts: Iterable[str], pattern: re.Pattern[str]) -> Iterator[str]:
+    r"""Put `END` in place of what a pattern matches in a line, and of the line's end where that is all of the line.
+
+    >>> "".join(mark_matches(["a\n=", "=\nb == c"], re.compile("=="))) == f"a\n{END}b {END} c"
+    True
+    """
+    held: list[str] = []
+    for text in texts:
+        last = text.rfind("\n") + 1
+        if last:
+            yield "".join(_cut(line, pattern) for line in LINE.findall("".join([*held, text[:last]])))
+            held = []
+        held.append(text[last:])
+    yield _cut("".join(held), pattern)
+
+
+def _cut(line: str, pattern: re.Pattern[str]) -> str:
+    body = line.removesuffix("\n")
+    found = pattern.search(body)
+    if found is None:
+        return line
+    return END if found.span() == (0, len(body)) else pattern.sub(END, body) + line[len(body) :]
+
+
+LINE = re.compile(r".*\n")
+"""A line as everything here has it; `str.splitlines` knows more ends of lines."""
 OPENING = re.compile(r"(?:[^\S\n]*\n)*")
 BREAK = re.compile(r"\n\s*\n")
 

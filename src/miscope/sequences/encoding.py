@@ -26,16 +26,17 @@ UNKNOWN = np.uint32(0xFFFFFFFF)
 
 
 class Encoded(NamedTuple):
-    """Codes of all documents, the documents' lengths, the alphabet, and how many documents were empty."""
+    """Codes of all documents, their lengths, the alphabet, how many were empty, how many ends there were."""
 
     codes: Array
     lengths: Array
     alphabet: tuple[str, ...]
     n_empty: int
+    n_ends: int = 0
 
 
 class Encoder(Protocol):
-    """Numbers symbols in the order in which it meets them; in the end says in which order they shall be."""
+    """Numbers symbols in the order in which it meets them; in the end says what their codes are."""
 
     def encode(self, points: Array, end: int | None, last: bool) -> tuple[Array, Array]:
         """Return the provisional codes of a piece of a text, and how many of them stand before each point `end`.
@@ -45,13 +46,8 @@ class Encoder(Protocol):
         """
         ...
 
-    @property
-    def symbols(self) -> list[str]:
-        """The symbols met so far, in the order of their provisional codes."""
-        ...
-
-    def order(self, symbols: list[str]) -> Array:
-        """Return the provisional codes in the order of the alphabet."""
+    def finish(self) -> tuple[tuple[str, ...], Array]:
+        """Return the alphabet, and the code in it of each provisional one."""
         ...
 
 
@@ -82,7 +78,7 @@ class Lengths:
     def __init__(self) -> None:
         self._parts: list[Array] = []
         self._open, self._any = 0, False
-        self.n_empty = 0
+        self.n_empty = self.n_ends = 0
 
     def add(self, n: int, ends: Array) -> None:
         """Say that `n` symbols follow, and how many of these stand before each end of a document."""
@@ -93,6 +89,7 @@ class Lengths:
         lengths[0] += self._open
         self._keep(lengths)
         self._open, self._any = n - int(ends[-1]), True
+        self.n_ends += len(ends)
 
     def close(self) -> None:
         """Say that a text is over: what follows its last end of a document counts only if there is something."""
@@ -137,13 +134,9 @@ class DocumentWriter:
 
     def result(self) -> Encoded:
         """Give the symbols their final codes."""
-        symbols = self._encoder.symbols
-        order = self._encoder.order(symbols)
-        table = np.zeros(len(symbols), code_dtype(len(order)))
-        table[order] = np.arange(len(order))
-        codes = self._store.finish(table)
-        alphabet = tuple(map(symbols.__getitem__, order.tolist()))
-        return Encoded(codes, self._lengths.result(), alphabet, self._lengths.n_empty)
+        alphabet, table = self._encoder.finish()
+        codes = self._store.finish(table.astype(code_dtype(len(alphabet))))
+        return Encoded(codes, self._lengths.result(), alphabet, self._lengths.n_empty, self._lengths.n_ends)
 
     def _add(self, points: Array, last: bool) -> None:
         codes, ends = self._encoder.encode(points, self._end, last)
@@ -171,23 +164,21 @@ def _without(codes: Array, is_end: Array) -> tuple[Array, Array]:
 class ByteEncoder:
     """Bytes that were decoded as Latin-1: each character is the byte of its number."""
 
-    symbols: list[str] = list(BYTES)  # noqa: RUF012 - the same for all
-
     def encode(self, points: Array, end: int | None, last: bool) -> tuple[Array, Array]:
         """Return the bytes."""
         codes, ends = _without(points, points == (UNKNOWN if end is None else end))
         return codes.astype(np.uint8), ends
 
-    def order(self, symbols: list[str]) -> Array:
+    def finish(self) -> tuple[tuple[str, ...], Array]:
         """Return all 256 bytes, seen or not."""
-        return np.arange(256)
+        return BYTES, np.arange(256)
 
 
 class CharacterEncoder:
     """Unicode characters, through a table of all code points."""
 
     def __init__(self) -> None:
-        self.symbols: list[str] = []
+        self._symbols: list[str] = []
         self._codes = np.full(N_POINTS, UNKNOWN)
 
     def encode(self, points: Array, end: int | None, last: bool) -> tuple[Array, Array]:
@@ -197,15 +188,17 @@ class CharacterEncoder:
         if len(codes) and codes.max() == UNKNOWN:
             self._learn(np.unique(points[codes == UNKNOWN]))
             codes = np.take(self._codes, points, mode="clip")
-        return codes.astype(code_dtype(len(self.symbols))), ends
+        return codes.astype(code_dtype(len(self._symbols))), ends
 
-    def order(self, symbols: list[str]) -> Array:
+    def finish(self) -> tuple[tuple[str, ...], Array]:
         """Return the characters in the order of Unicode."""
-        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), np.int64)
+        alphabet = tuple(sorted(self._symbols))
+        place = {symbol: code for code, symbol in enumerate(alphabet)}
+        return alphabet, np.array([place[symbol] for symbol in self._symbols], np.int64)
 
     def _learn(self, points: Array) -> None:
-        self._codes[points] = np.arange(len(self.symbols), len(self.symbols) + len(points))
-        self.symbols += map(chr, points.tolist())
+        self._codes[points] = np.arange(len(self._symbols), len(self._symbols) + len(points))
+        self._symbols += map(chr, points.tolist())
 
 
 UNITS: dict[str, Callable[[], Any]] = {

@@ -11,14 +11,15 @@ from miscope.sequences.words import (
     BREAK,
     DONE,
     FULL,
+    INVISIBLE,
     JOINER,
+    MARK,
     N_ENDS,
     N_FOUND,
     N_WORDS,
     NEW,
     POSITION,
     SPACE,
-    UNSEEN,
     WORD,
 )
 
@@ -50,7 +51,8 @@ def _number_words(
     Parameters
     ----------
     points
-        uint32, code points. A word that touches their end is left for the next call, unless they are the `last`.
+        uint32, code points. What touches their end is left for the next call, unless they are the `last`: a word may
+        go on, and a mark may stand on any other character.
     kinds
         uint8 of shape (0x110000,): the kind of each code point.
     slots
@@ -86,7 +88,7 @@ def _number_words(
             n_ends += 1
             i += 1
             continue
-        if kind == UNSEEN:
+        if kind <= INVISIBLE:
             why = NEW
             break
         stop = i + 1
@@ -96,19 +98,24 @@ def _number_words(
                 kind = kinds[points[stop]]
                 if kind == JOINER and stop + 1 < n:
                     after = kinds[points[stop + 1]]
-                    if after == UNSEEN:
-                        kind = UNSEEN
-                    elif after == WORD:
-                        kind = WORD
-                if kind != WORD:
+                    if after <= INVISIBLE or after == WORD:
+                        kind = after
+                if kind < WORD:
                     break
                 key = ((key ^ (key >> HALF)) + np.uint64(points[stop])) * FACTOR
                 stop += 1
-            if stop < n and kind == UNSEEN:
-                why = NEW
-                break
-            if not last and (stop == n or (kind == JOINER and stop + 1 == n)):
-                break
+        else:
+            while stop < n:
+                kind = kinds[points[stop]]
+                if kind != MARK:
+                    break
+                key = ((key ^ (key >> HALF)) + np.uint64(points[stop])) * FACTOR
+                stop += 1
+        if stop < n and kind <= INVISIBLE:
+            why = NEW
+            break
+        if not last and (stop == n or (kind == JOINER and stop + 1 == n)):
+            break
         key ^= key >> HALF
         key *= FACTOR
         key ^= key >> HALF

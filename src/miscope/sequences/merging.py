@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import json
 import os
 import unicodedata
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miscope.errors import FormatError, InputError, choice
+from miscope.sequences.characters import with_marks
 from miscope.sequences.classes import SymbolClasses, by_frequency, by_map
 from miscope.sequences.encoding import BYTES
-from miscope.sequences.token_marks import begins_word, mark_of, plain
+from miscope.sequences.token_marks import begins_word, mark_of, text_of_token
 
 if TYPE_CHECKING:
     from miscope.sequences.container import Sequences
@@ -38,8 +40,9 @@ class Merging:
                             one, ``other``
     ``unicode``             the general category of a character, such as ``Lu`` (capital letter), ``Nd`` (digit) or
                             ``Po`` (punctuation); of a word or token that of its first character
-    ``prefix:2``            its first two characters, or all of it where there are fewer; ``first`` is ``prefix:1``
-    ``suffix:3``            its last three characters, or all of it; ``last`` is ``suffix:1``
+    ``prefix:2``            its first two characters, each with the marks on it, or all of it where there are fewer;
+                            ``first`` is ``prefix:1``
+    ``suffix:3``            its last three characters, likewise; ``last`` is ``suffix:1``
     ``kind``                of a tokenizer's tokens: ``begins`` a word, or ``continues`` one, as the tokens' marks say:
                             ``Ġ`` and ``▁`` begin, ``##`` continues
     ``map:FILE``            what a file says, one line a symbol: symbol and class, with a tab (``.tsv``, ``.txt``) or a
@@ -47,7 +50,8 @@ class Merging:
     ======================  ===========================================================================================
 
     Where symbols are tokens of a tokenizer, ``unicode``, ``prefix`` and ``suffix`` look at the text of a token, without
-    its mark; a token that is a part of a character has the category ``partial``.
+    its mark; of a byte (``<0x0A>``) at the character that it is. A token that is a part of a character has the category
+    ``partial``.
 
     Mutual information between classes is at most that between the symbols: what is measured is a lower bound.
 
@@ -169,19 +173,20 @@ class Merging:
             )
         if symbols == BYTES and provenance.get("unit") == "byte":
             raise InputError(f"{self.text} is for characters, words and tokens, and these are bytes: read characters")
-        mark = mark_of(symbols) if self.kind == "kind" or "tokenizer" in provenance else None
+        of_tokenizer = "tokenizer" in provenance
+        mark = mark_of(symbols) if self.kind == "kind" or of_tokenizer else None
         if self.kind == "kind":
             if mark is None:
                 raise InputError(
                     "kind is for tokens whose marks say where words begin (Ġ, ▁, ##), and these symbols have none"
                 )
             return lambda symbol: "begins" if begins_word(symbol, mark) else "continues"
+        text = functools.partial(text_of_token, mark=mark) if of_tokenizer else str
         n = self.number or 1
         if self.kind == "unicode":
-            return lambda symbol: _category(plain(symbol, mark))
-        if self.kind in ("prefix", "first"):
-            return lambda symbol: plain(symbol, mark)[:n]
-        return lambda symbol: plain(symbol, mark)[-n:]
+            return lambda symbol: _category(text(symbol))
+        part = slice(n) if self.kind in ("prefix", "first") else slice(-n, None)
+        return lambda symbol: "".join(with_marks(text(symbol))[part])
 
 
 def _category(text: str) -> str:

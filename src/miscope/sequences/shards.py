@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError, MiscopeError
+from miscope.errors import InputError, MiscopeError, MiscopeWarning
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import Array, code_dtype, histogram, recode
 from miscope.sequences.container import Sequences
@@ -192,7 +193,9 @@ def read_shard(index: int, shards: Shards) -> Shard | Failure:
     import socket
 
     try:
-        made = shards.read(index)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MiscopeWarning)  # what is so of all shards is said of the corpus
+            made = shards.read(index)
     except (MiscopeError, OSError, MemoryError) as error:
         if str(error).startswith(_NOTHING):
             return _empty(shards, index)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -12,9 +14,10 @@ from miscope.errors import InputError, choice
 from miscope.sequences.byte_documents import cutter_of, encode_bytes
 from miscope.sequences.codes import offsets_of, pieces
 from miscope.sequences.container import Sequences
-from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_separators, unix_lines
+from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_matches, mark_separators, unix_lines
 from miscope.sequences.encoding import BYTES, END, UNITS, DocumentWriter, Encoded, encoder_of
 from miscope.sequences.foreign import HEAD, refuse_foreign, with_start_checked
+from miscope.sequences.notes import noted
 from miscope.sequences.sources import Paths, Progress, Source, can_be_mapped, expand, label_of, read_sources
 from miscope.sequences.streams import Meter, name_of, read_pieces
 
@@ -22,6 +25,9 @@ __all__ = ["read_text"]
 
 Form: TypeAlias = Callable[[Iterable[str]], Iterator[str]]
 """Takes the text of a file in pieces, and yields it in pieces."""
+
+Separator: TypeAlias = str | re.Pattern[str] | None
+"""What stands between documents: a text, or what a pattern matches in a line."""
 
 DOCUMENTS = ["file", "line", "blank-line", "none"]
 FOLDER = "*.txt"
@@ -37,6 +43,7 @@ def read_text(
     fold_case: bool = False,
     label: str | None = None,
     progress: Progress | None = None,
+    separator_regex: str | None = None,
 ) -> Sequences:
     r"""Read text files as sequences of bytes, characters, words or tokens.
 
@@ -55,11 +62,14 @@ def read_text(
         Files compressed by gzip, xz or zstd are known by their first bytes and decompressed.
     unit
         - ``"byte"``: the bytes as they are; 256 symbols, whichever of them occur;
-        - ``"character"``: Unicode characters, line ends ``\r\n`` and ``\r`` as ``\n``; the alphabet is sorted;
-        - ``"word"``: a word is a maximal run of letters, digits and underscores, with single apostrophes or hyphens
-          allowed inside (``\w+(?:['’\-]\w+)*``); every other visible character is a word of its own; white space
-          only separates;
-        - ``"token"``: what white space separates, and nothing else, for text that is already tokenised.
+        - ``"character"``: Unicode characters (code points: a mark, as in é written as two, is one too), line
+          ends ``\r\n`` and ``\r`` as ``\n``; the alphabet is sorted;
+        - ``"word"``: a word is a maximal run of letters, digits and underscores with the marks on them, single
+          apostrophes or hyphens allowed inside (``\w+(?:['’\-]\w+)*``); every other character, with its marks, is a
+          word of its own; white space only separates; invisible characters (soft hyphens, joiners, zero-width spaces,
+          variation selectors, marks of direction or byte order) are left out, and separate nothing. The same word
+          composed and decomposed (é as one character or as two) is one symbol, in Unicode's form NFC;
+        - ``"token"``: what white space separates, as it is and nothing else, for text that is already tokenised.
 
         Words and tokens are numbered by falling frequency, equally frequent ones alphabetically.
     documents
@@ -70,8 +80,8 @@ def read_text(
 
         What ends or separates documents is no symbol. Empty documents are dropped, and counted in ``provenance``.
     separator
-        A literal text that separates documents (besides the ends of files), instead of `documents`. With `fold_case`
-        its case does not matter.
+        A literal text that separates documents (besides the ends of files), instead of `documents`; its case counts,
+        with `fold_case` too. If it does not occur, a `MiscopeWarning` says so, ``provenance["notes"]``, and curves.
     encoding
         How characters are written as bytes; a byte order mark is dropped.
     fold_case
@@ -80,6 +90,10 @@ def read_text(
         What to call the data in results; by default the name of the file.
     progress
         Called now and then with the number of bytes done and in all.
+    separator_regex
+        The same as a regular expression of Python's, such as ``"^ = [^=].* = $"`` or ``"(?i)^chapter .*"``; not for
+        bytes. Each line is searched by itself, without its end, so that ``^`` and ``$`` are the ends of a line. What
+        matches is cut out, and the line's end too where that is all of the line; ``"(?=^Chapter)"`` cuts before it.
 
     Returns
     -------
@@ -95,11 +109,11 @@ def read_text(
         that miscope saved (whose bytes can be read all the same), the options do not go together, or there is no room
         for the temporary file.
     """
-    _check_options(unit, documents, separator, encoding, fold_case)
+    between = checked_separator(unit, documents, separator, encoding, fold_case, separator_regex)
     files = expand(paths)
     records: list[dict[str, Any]] = []
     if unit != "byte":
-        encoded = _read_texts(files, unit, documents, separator, encoding, fold_case, records, progress)
+        encoded = _read_texts(files, unit, documents, between, encoding, fold_case, records, progress)
     elif separator is None and documents in ("file", "none") and len(files) == 1 and can_be_mapped(files[0]):
         encoded = _mapped_bytes(files, records, progress)
     else:
@@ -108,25 +122,39 @@ def read_text(
         encoded = encode_bytes((read_pieces(file, meter, records, FOLDER) for file in files), cutter)
     label = label_of(files) if label is None else label
     if len(encoded.codes) == 0:
-        raise InputError(f"there is not one {unit} in {label}; it is empty" + _except_for(unit, documents, separator))
+        raise InputError(f"there is not one {unit} in {label}; it is empty" + _except_for(unit, documents, between))
     lengths = np.array([len(encoded.codes)]) if documents == "none" else encoded.lengths
     provenance = {
         "reader": "read_text",
         "label": label,
         "unit": unit,
-        "documents": "separator" if separator is not None else documents,
+        "documents": documents if between is None else "separator",
         "separator": separator,
         "encoding": encoding,
         "fold_case": fold_case,
         "empty_documents_dropped": encoded.n_empty if documents != "none" else 0,
         "sources": records,
     }
+    provenance = with_separator(provenance, between, encoded.n_ends)
     return Sequences(encoded.codes, offsets_of(lengths), len(encoded.alphabet), encoded.alphabet, provenance)
 
 
-def _check_options(unit: str, documents: str, separator: str | None, encoding: str, fold_case: bool) -> None:
+def checked_separator(
+    unit: str, documents: str, separator: str | None, encoding: str, fold_case: bool, separator_regex: str | None
+) -> Separator:
+    """Return what separates documents, after a look at whether the options of `read_text` go together."""
     choice(unit, UNITS, "unit")
     choice(documents, DOCUMENTS, "kind of documents")
+    if separator_regex is not None and separator is not None:
+        raise InputError("a separator and a regular expression for separators exclude each other; pass one of them")
+    if separator_regex is not None and documents != "file":
+        raise InputError(
+            f"a regular expression for separators and documents={documents!r} exclude each other; pass one of them"
+        )
+    if separator_regex is not None and unit == "byte":
+        raise InputError(
+            "a regular expression for separators is for text, not for bytes: use unit='character', or separator='…'"
+        )
     if separator is not None and documents != "file":
         raise InputError(f"separator and documents={documents!r} exclude each other; pass one of them")
     if separator == "":
@@ -139,6 +167,41 @@ def _check_options(unit: str, documents: str, separator: str | None, encoding: s
         raise InputError(f"the separator {separator!r} cannot be written in {encoding}") from error
     except (LookupError, ValueError) as error:
         raise InputError(f"unknown encoding {encoding!r}; usual ones are utf-8, utf-16, latin-1, cp1252") from error
+    return separator if separator_regex is None else _pattern(separator_regex)
+
+
+def _pattern(regex: str) -> re.Pattern[str]:
+    if not regex:
+        raise InputError("the regular expression for separators is empty; pass what matches between documents")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what later versions of Python may take otherwise
+            pattern = re.compile(regex)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InputError(
+            f"the regular expression {regex!r} cannot be understood ({error}); a literal text is separator='…'"
+        ) from None
+    if pattern.search(""):
+        raise InputError(
+            f"the regular expression {regex!r} matches where there is nothing, and would cut nearly everywhere: make "
+            "it say what must be there (blank lines are documents='blank-line')"
+        )
+    return pattern
+
+
+def with_separator(provenance: dict[str, Any], between: Separator, n_found: int) -> dict[str, Any]:
+    """Provenance with the pattern that cut documents, and with a note where nothing cut them."""
+    if isinstance(between, re.Pattern):
+        provenance = {**provenance, "separator_regex": between.pattern}
+    if between is None or n_found:
+        return provenance
+    if isinstance(between, str):
+        note = f"the separator {between!r} does not occur (its case counts)"
+    else:
+        note = (
+            f"the regular expression {between.pattern!r} matches nowhere (its case counts; each line is searched alone)"
+        )
+    return noted(provenance, [f"{note}: every file is one document"])
 
 
 def _mapped_bytes(files: list[str], records: list[dict[str, Any]], progress: Progress | None) -> Encoded:
@@ -163,7 +226,7 @@ def _read_texts(
     files: list[str],
     unit: str,
     documents: str,
-    separator: str | None,
+    separator: Separator,
     encoding: str,
     fold_case: bool,
     records: list[dict[str, Any]],
@@ -180,30 +243,36 @@ def _read_texts(
     return writer.result()
 
 
-def _form_of(documents: str, separator: str | None, fold_case: bool) -> tuple[Form, str]:
-    """Return what gives texts their form, and the character that ends documents then."""
+def _form_of(documents: str, separator: Separator, fold_case: bool) -> tuple[Form, str]:
+    """Return what gives texts their form, and the character that ends documents then.
+
+    Documents are cut in the text as it is, and its case is folded after that.
+    """
     fold: Form = functools.partial(map, str.casefold) if fold_case else iter
-    separator = separator and "".join(fold(unix_lines([separator])))
     mark: Form = iter
     end = "\n" if documents == "line" else END
-    if separator and len(separator) == 1:
-        end = separator
+    if isinstance(separator, re.Pattern):
+        mark = functools.partial(mark_matches, pattern=separator)
     elif separator:
-        mark = functools.partial(mark_separators, separator=separator)
+        separator = "".join(unix_lines([separator]))
+        if len(separator) == 1 and not fold_case:
+            end = separator
+        else:
+            mark = functools.partial(mark_separators, separator=separator)
     elif documents == "blank-line":
         mark = mark_blank_lines
-    return lambda texts: mark(fold(unix_lines(texts))), end
+    return lambda texts: fold(mark(unix_lines(texts))), end
 
 
-def _marked(source: Source, unit: str, documents: str, separator: str | None, encoding: str, fold_case: bool) -> str:
+def _marked(source: Source, documents: str, separator: Separator, encoding: str) -> str:
     """Return the whole text of a source with `END` between its documents."""
     refuse_foreign(source.data[:HEAD].tobytes(), source.name)
     parts = (source.data[piece].tobytes() for piece in pieces(len(source.data)))
-    form, end = _form_of(documents, separator, fold_case)
+    form, end = _form_of(documents, separator, False)
     return "".join(form(decode_pieces(parts, encoding, source.name))).replace(end, END)
 
 
-def _except_for(unit: str, documents: str, separator: str | None) -> str:
-    apart = "white space" if unit in ("word", "token") else ""
+def _except_for(unit: str, documents: str, separator: Separator) -> str:
+    apart = {"word": "white space and what nobody sees", "token": "white space"}.get(unit, "")
     apart = apart or ("the separator" if separator else "line ends" if documents.endswith("line") else "")
     return f", except for {apart}" if apart else ""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["begins_word", "mark_of", "plain"]
+__all__ = ["BYTE_LETTERS", "SPACES", "begins_word", "mark_of", "plain", "text_of_token"]
+
+SPACES = "Ġ▁" + string.whitespace
+"""How tokenizers write spaces."""
 
 MARKS = ("Ġ", "▁", "##")
 """A space before the token in byte-level tokenizers, in SentencePiece; and in WordPiece, that there is none."""
@@ -49,6 +54,21 @@ def plain(token: str, mark: str | None) -> str:
     return rest or " "
 
 
+def text_of_token(token: str, mark: str | None) -> str:
+    r"""The text of a token of a tokenizer: as `plain`, and of a byte (``<0x0A>``) its character, or U+FFFD for a part.
+
+    Which tokens are bytes is decided by their form, as the decoders of tokenizers do.
+
+    >>> text_of_token("<0x41>", "▁"), text_of_token("<0xE6>", None) == "\ufffd", text_of_token("▁the", "▁")
+    ('A', True, 'the')
+    """
+    byte = _BYTE.fullmatch(token)
+    return plain(token, mark) if byte is None else bytes.fromhex(byte[1]).decode("ascii", "replace")
+
+
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
+
+
 def _byte_letters() -> dict[str, int]:
     """The byte that each letter of byte-level tokenizers stands for: printable ones as they are, others above 255."""
     shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
@@ -57,3 +77,5 @@ def _byte_letters() -> dict[str, int]:
 
 
 _BYTES = _byte_letters()
+BYTE_LETTERS = frozenset(_BYTES)
+"""The letters that byte-level tokenizers write bytes with."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from miscope.errors import FormatError, InputError, require
 from miscope.sequences.hugging_face import explained, quiet
+from miscope.sequences.token_marks import BYTE_LETTERS
 
 __all__ = ["Tokenizer", "tokenizer_from"]
 
@@ -32,6 +35,8 @@ class Tokenizer:
         The `tokenizers.Tokenizer` that does the work; a copy, without truncation, padding and dropout.
     unknown
         The code of the token for what it does not know, or None.
+    leaves_out
+        Whether it has neither such a token nor one for every byte, and leaves out the characters that it does not know.
     """
 
     label: str
@@ -39,6 +44,7 @@ class Tokenizer:
     digest: str
     backend: Any = field(repr=False)
     unknown: int | None = None
+    leaves_out: bool = False
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.label}: {len(self.alphabet):,} tokens)"
@@ -134,9 +140,26 @@ def _prepared(backend: Any, label: str) -> Tokenizer:
     names = [f"<code {code}>" for code in range(max(vocabulary.values()) + 1)]
     for token, code in vocabulary.items():
         names[code] = token
-    digest, special = hashlib.sha256(definition.encode()).hexdigest(), getattr(model, "unk_token", None)
-    unknown = backend.token_to_id(special) if isinstance(special, str) else None
-    return Tokenizer(label, tuple(names), digest, backend, unknown)
+    digest = hashlib.sha256(definition.encode()).hexdigest()
+    return Tokenizer(
+        label, tuple(names), digest, backend, _unknown(backend, definition), _leaves_out(model, vocabulary)
+    )
+
+
+def _unknown(backend: Any, definition: str) -> int | None:
+    """The code of what stands for text that a tokenizer does not know: named by most models, a number in Unigram's."""
+    model = backend.model
+    if hasattr(model, "unk_token"):
+        return None if model.unk_token is None else backend.token_to_id(model.unk_token)
+    code = json.loads(definition)["model"].get("unk_id")
+    return None if code is None else int(code)
+
+
+def _leaves_out(model: Any, vocabulary: Mapping[str, int]) -> bool:
+    """Whether a model leaves out what it does not know: of all models only BPE's may; others raise an error."""
+    if getattr(model, "unk_token", "") is not None or getattr(model, "byte_fallback", False):
+        return False
+    return not vocabulary.keys() >= BYTE_LETTERS
 
 
 def _from_file(tokenizers: Any, path: Path) -> Any:

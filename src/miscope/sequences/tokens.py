@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
+from miscope.sequences.codes import Array, code_dtype, histogram, offsets_of, pieces
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
 from miscope.sequences.hugging_face import explained
+from miscope.sequences.notes import noted
 from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
-from miscope.sequences.text import _check_options, _marked, _noted
+from miscope.sequences.text import _marked, _noted, checked_separator, with_separator
+from miscope.sequences.token_marks import SPACES
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["encode_texts", "read_tokens", "sequences_of", "tokenize"]
@@ -30,12 +32,13 @@ AGREE = 8
 
 
 class Encoded(NamedTuple):
-    """Codes of all documents that are not empty, their lengths, how many were empty, how many tokens are unknown."""
+    """Codes of documents that are not empty, their lengths; how many were empty; tokens unknown, characters lost."""
 
     codes: Array
     lengths: Array
     n_empty: int
     n_unknown: int
+    n_left_out: int
 
 
 def tokenize(
@@ -91,6 +94,7 @@ def read_tokens(
     encoding: str = "utf-8",
     label: str | None = None,
     progress: Progress | None = None,
+    separator_regex: str | None = None,
 ) -> Sequences:
     r"""Read text files as sequences of a tokenizer's tokens.
 
@@ -108,7 +112,7 @@ def read_tokens(
 
     Parameters
     ----------
-    paths, documents, separator, encoding
+    paths, documents, separator, encoding, separator_regex
         As in `read_text`. What separates documents is cut out before the tokenizer sees the text.
     tokenizer
         What `tokenizer_from` takes.
@@ -127,31 +131,32 @@ def read_tokens(
     InputError
         A file cannot be read or decoded, or what `tokenize` refuses.
     """
-    _check_options("character", documents, separator, encoding, False)
+    between = checked_separator("character", documents, separator, encoding, False, separator_regex)
     tokenizer, files = tokenizer_from(tokenizer), expand(paths)
     label, records = label_of(files) if label is None else label, list[dict[str, Any]]()
     sources = _noted(read_sources(files, progress), records)
-    texts = (_marked(source, "character", documents, separator, encoding, False) for source in sources)
-    whole = documents == "none"
-    parts = ["".join(texts)] if whole else (part for text in texts for part in _parts(text))
+    texts = (_marked(source, documents, between, encoding) for source in sources)
+    n_ends: list[int] = []
+    parts = ["".join(texts)] if documents == "none" else _documents(texts, n_ends)
     encoded = encode_texts(parts, tokenizer, label)
     provenance = {
         "reader": "read_tokens",
         "label": label,
         "unit": "token",
-        "documents": "separator" if separator is not None else documents,
+        "documents": documents if between is None else "separator",
         "separator": separator,
         "encoding": encoding,
         "sources": records,
     }
-    return sequences_of(encoded, tokenizer, provenance)
+    return sequences_of(encoded, tokenizer, with_separator(provenance, between, sum(n_ends)))
 
 
 def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Encoded:
     """Encode documents in batches, each longer one in pieces; drop those that come out empty."""
     dtype = code_dtype(len(tokenizer.alphabet))
-    parts, lengths, n_empty = [np.zeros(0, dtype)], [], 0
+    parts, lengths, n_empty, n_left_out = [np.zeros(0, dtype)], [], 0, 0
     for batch in _batches(texts):
+        n_left_out += sum(_left_out(text, tokenizer) for text in batch) if tokenizer.leaves_out else 0
         for ids in _encode_batch(batch, tokenizer):
             codes = np.asarray(ids, dtype)
             n_empty += not len(codes)
@@ -162,13 +167,36 @@ def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Enco
     codes = np.concatenate(parts)
     if len(codes) == 0:
         raise InputError(f"there is not one token in {label}; it is empty, or the tokenizer drops all of it")
-    n_unknown = 0 if tokenizer.unknown is None else int(np.count_nonzero(codes == tokenizer.unknown))
-    if n_unknown == len(codes):
+    n_unknown = _count_unknown(codes, tokenizer, label)
+    return Encoded(codes, np.array(lengths, np.int64), n_empty, n_unknown, n_left_out)
+
+
+def _left_out(text: str, tokenizer: Tokenizer) -> int:
+    """Return how many characters of a text are in no token, white space aside."""
+    n = 0
+    for cut in pieces(len(text), BATCH):
+        part, depth = text[cut], np.zeros(len(text[cut]) + 1, np.int64)
+        with explained(f"the tokenizer {tokenizer.label} cannot encode the text"):
+            offsets = tokenizer.backend.encode(part, add_special_tokens=False).offsets
+        begins, ends = np.array(offsets, np.int64).reshape(-1, 2).T
+        np.add.at(depth, begins, 1)
+        np.add.at(depth, ends, -1)
+        n += sum(not part[at].isspace() for at in np.flatnonzero(np.cumsum(depth[:-1]) == 0).tolist())
+    return n
+
+
+def _count_unknown(codes: Array, tokenizer: Tokenizer, label: str) -> int:
+    """Return how many tokens stand for what the tokenizer does not know; refuse if all others are spaces."""
+    if tokenizer.unknown is None or not (counts := histogram(codes, len(tokenizer.alphabet)))[tokenizer.unknown]:
+        return 0
+    known = [tokenizer.alphabet[code] for code in np.flatnonzero(counts).tolist() if code != tokenizer.unknown]
+    if not any(token.strip(SPACES) for token in known):
         raise InputError(
             f"the tokenizer {tokenizer.label} knows nothing of {label}: every token is "
-            f"{tokenizer.alphabet[tokenizer.unknown or 0]!r}; it was made for other text, so name another one"
+            f"{tokenizer.alphabet[tokenizer.unknown]!r}{' or a space' if known else ''}; it was made for other text, "
+            "so name another one"
         )
-    return Encoded(codes, np.array(lengths, np.int64), n_empty, n_unknown)
+    return int(counts[tokenizer.unknown])
 
 
 def sequences_of(encoded: Encoded, tokenizer: Tokenizer, provenance: dict[str, Any]) -> Sequences:
@@ -178,6 +206,12 @@ def sequences_of(encoded: Encoded, tokenizer: Tokenizer, provenance: dict[str, A
         "empty_documents_dropped": encoded.n_empty,
         "unknown_tokens": encoded.n_unknown,
     }
+    if encoded.n_left_out:
+        note = (
+            f"the tokenizer {tokenizer.label} has no token for {encoded.n_left_out:,} characters, nor one for what is "
+            "unknown: they are left out, and what stood on both sides of them is side by side"
+        )
+        provenance = noted(provenance | {"characters_left_out": encoded.n_left_out}, [note])
     alphabet = tokenizer.alphabet
     return Sequences(encoded.codes, offsets_of(encoded.lengths), len(alphabet), alphabet, provenance)
 
@@ -186,6 +220,13 @@ def _parts(text: str) -> list[str]:
     """The documents of a text; what follows the last end counts only if there is something, as in `read_text`."""
     parts = text.split(END)
     return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
+
+
+def _documents(texts: Iterable[str], n_ends: list[int]) -> Iterator[str]:
+    """The documents of all texts; how many ends of documents each text has is put into `n_ends`."""
+    for text in texts:
+        n_ends.append(text.count(END))
+        yield from _parts(text)
 
 
 def _counted(texts: Iterable[str], total: int, progress: Progress | None) -> Iterator[str]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from contextlib import suppress
 
 import numpy as np
 
+from miscope.sequences.characters import is_invisible, is_mark
 from miscope.sequences.codes import Array
 
 __all__ = ["WordEncoder"]
 
-UNSEEN, SPACE, WORD, JOINER, ALONE, BREAK = range(6)
-"""Kinds of code points; `UNSEEN` ones have still to be given a kind, and `BREAK` ends a document."""
+UNKNOWN, INVISIBLE, SPACE, JOINER, ALONE, BREAK, WORD, MARK = range(8)
+"""Kinds of code points: at the first two the kernel stops, since `UNKNOWN` ones have still to be given a kind, and
+`INVISIBLE` ones to be taken out; `BREAK` ends a document; with the last two a word goes on."""
 
 DONE, NEW, FULL = range(3)
-"""Why the kernel stopped: nothing more to do, a code point of kind `UNSEEN`, half of the slots in use."""
+"""Why the kernel stopped: nothing more to do, a code point that is unknown or invisible, half of the slots in use."""
 
 POSITION, N_FOUND, N_ENDS, N_WORDS = range(4)
 """What the entries of the kernel's state are: the next point, codes and ends written, different words."""
@@ -28,19 +31,23 @@ MANY = 1 << 15
 
 
 class WordEncoder:
-    r"""Numbers words as ``re.findall(r"\w+(?:['’\-]\w+)*|[^\w\s]", text)`` finds them; or tokens, as `str.split` does.
+    r"""Numbers words as `read_text` says what they are; or tokens, as `str.split` finds them.
+
+    Without marks and invisible characters words are what ``re.findall(r"\w+(?:['’\-]\w+)*|[^\w\s]", text)`` finds. A
+    mark belongs to the word that it stands in, or to the other character that it stands on. The same word composed and
+    decomposed (canonically equivalent, in Unicode's terms) is one, and written composed.
 
     >>> encoder = WordEncoder()
     >>> points = np.array(list(map(ord, "Don't stop-- it's 'twice")), np.uint32)
     >>> encoder.encode(points, None, last=False)[0], encoder.encode(points[:0], None, last=True)[0]
     (array([0, 1, 2, 2, 3, 4], dtype=uint32), array([5], dtype=uint32))
-    >>> encoder.symbols
-    ["Don't", 'stop', '-', "it's", "'", 'twice']
+    >>> encoder.finish()
+    (('-', "'", "Don't", "it's", 'stop', 'twice'), array([2, 4, 0, 3, 1, 5]))
     """
 
     def __init__(self, tokens: bool = False) -> None:
         self._tokens = tokens
-        self._kinds = np.full(N_POINTS, UNSEEN, np.uint8)
+        self._kinds = np.full(N_POINTS, UNKNOWN, np.uint8)
         self._learn(np.arange(COMMON))
         self._slots = np.zeros(SLOTS, np.uint64)
         self._hashes = np.zeros(SLOTS // 2, np.uint64)
@@ -82,8 +89,8 @@ class WordEncoder:
             if why == FULL:
                 self._grow()
             else:
-                rest = points[state[POSITION] :]
-                self._learn(np.unique(rest[self._kinds[rest] == UNSEEN]))
+                points = self._known(points[state[POSITION] :])
+                state[POSITION] = 0
         left = points[state[POSITION] :]
         self._left, self._n_waiting = [left.copy()] if len(left) else [], 0
         return codes[: state[N_FOUND]].copy(), ends[: state[N_ENDS]].copy()
@@ -95,10 +102,17 @@ class WordEncoder:
         text = self._arena[: bounds[-1]].tobytes().decode("utf-32-le", "surrogatepass")
         return [text[start:stop] for start, stop in itertools.pairwise(bounds)]
 
-    def order(self, symbols: list[str]) -> Array:
-        """Return the numbers of the words by falling frequency, of equally frequent ones in the order of Unicode."""
+    def finish(self) -> tuple[tuple[str, ...], Array]:
+        """Return the words by falling frequency, equally frequent ones in Unicode's order; and each number's code."""
+        met = self.symbols
+        symbols, numbers = (met, np.arange(len(met))) if self._tokens else _composed(met)
+        counts = np.zeros(len(symbols), np.int64)
+        np.add.at(counts, numbers, self._counts[: len(met)])
         alphabetical = _alphabetical(symbols)
-        return alphabetical[np.argsort(-self._counts[alphabetical], kind="stable")]
+        order = alphabetical[np.argsort(-counts[alphabetical], kind="stable")]
+        codes = np.empty(len(order), np.int64)
+        codes[order] = np.arange(len(order))
+        return tuple(map(symbols.__getitem__, order.tolist())), codes[numbers]
 
     def _must_wait(self, points: Array) -> bool:
         """Keep points for later until what waits has doubled: a word may be longer than very many pieces."""
@@ -113,6 +127,15 @@ class WordEncoder:
 
         words = self._slots, self._hashes, self._counts, self._starts, self._arena
         return int(number_words(points, last, self._kinds, *words, codes, ends, self._state))
+
+    def _known(self, points: Array) -> Array:
+        """Return these code points without those that are invisible; the kinds of all others are known then."""
+        kinds = self._kinds[points]
+        if (unknown := points[kinds == UNKNOWN]).size:
+            self._learn(np.unique(unknown))
+            kinds = self._kinds[points]
+        seen: Array = points[kinds != INVISIBLE]
+        return seen
 
     def _learn(self, points: Array) -> None:
         """Find out of what kind these code points are."""
@@ -137,7 +160,20 @@ def _kind(character: str, tokens: bool) -> int:
         return SPACE
     if tokens or character.isalnum() or character == "_":
         return WORD
+    if is_invisible(character):
+        return INVISIBLE
+    if is_mark(character):
+        return MARK
     return JOINER if character in "'’-" else ALONE
+
+
+def _composed(symbols: list[str]) -> tuple[list[str], Array]:
+    """Return the words in Unicode's form NFC, each once, and the place among these of each that was given."""
+    if unicodedata.is_normalized("NFC", "\n".join(symbols)):
+        return symbols, np.arange(len(symbols))
+    places: dict[str, int] = {}
+    numbers = [places.setdefault(unicodedata.normalize("NFC", symbol), len(places)) for symbol in symbols]
+    return list(places), np.array(numbers, np.int64)
 
 
 def _alphabetical(symbols: list[str]) -> Array:

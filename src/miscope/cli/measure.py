@@ -283,7 +283,8 @@ def _deliver(
             say(f"\n{found}")
     if quiet:
         return
-    for warning in curve.warnings:
+    said = curve.provenance.get("source", {}).get("notes", ())  # when the data were read
+    for warning in (text for text in curve.warnings if text not in said):
         note(f"warning: {advice(warning)}")
     for path in (output, plot):
         if path is not None:

@@ -27,6 +27,7 @@ def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> t
     effective = effective_documents(lengths)
     source = curve.provenance.get("source", {})
     found = [
+        *source.get("notes", ()),
         _classes(curve, source, n_symbols_seen),
         "" if n_symbols_seen is None else _floor(curve, n_symbols_seen),
         _serial(curve) or _sparse(curve, n_symbols_seen),

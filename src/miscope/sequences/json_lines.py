@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ class JsonFile(TableFile):
         with self._explained():
             self.types = {name: _as_written(kind) for name, kind in _types_of(head).items()}
 
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """See `TableFile`."""
         import pyarrow as pa
 
@@ -55,7 +55,13 @@ class JsonFile(TableFile):
         import pyarrow as pa
 
         own = self.types[name]
-        return asked if asked == pa.float64() and pa.types.is_integer(own) else own
+        of_numbers = pa.types.is_integer(own) or pa.types.is_floating(own)
+        return asked if of_numbers and asked is not None and not pa.types.is_string(asked) else own
+
+    def holds_whole_numbers(self, name: str) -> bool:
+        """Whether no number of a column is written with a fraction or an exponent: beyond 2^63 pyarrow cannot tell."""
+        with self._input.open() as stream:
+            return not any(isinstance(_row(line).get(name), float) for line in stream)
 
     @contextmanager
     def _explained(self, wanted: Any = None) -> Iterator[None]:

@@ -92,5 +92,5 @@ def _likely(readings: list[Reading]) -> list[Reading]:
     """Without numbers where their digits are a calendar; and of such calendars the first only."""
     if any(reading.how in CALENDARS for reading in readings):
         readings = [reading for reading in readings if reading.how != NUMBERS]
-        return [min(readings, key=lambda reading: CALENDARS.index(reading.how))]
+        return [min(readings, key=lambda reading: list(CALENDARS).index(reading.how))]
     return readings

@@ -51,7 +51,11 @@ def _check_column(name: str, table: TableFile) -> None:
 
 
 def kinds_of(
-    tables: list[TableFile], column: str, conversion: Conversion | None, alphabet: Collection[Symbol] | None
+    tables: list[TableFile],
+    column: str,
+    conversion: Conversion | None,
+    alphabet: Collection[Symbol] | None,
+    has_marks: bool,
 ) -> list[str]:
     """As what the values can be taken, in the order in which to try it."""
     found = {_kind(table, column) for table in tables}
@@ -60,6 +64,8 @@ def kinds_of(
     if alphabet is not None and all(isinstance(symbol, str) for symbol in alphabet):
         return ["string"]
     most = ORDER[max(map(ORDER.index, found))]
+    if has_marks and all(isinstance(table, TextFile) for table in tables):
+        most = "int"  # what the beginning suggests was told without these
     if most != "string" and any(isinstance(table, TextFile) for table in tables):
         return ["digits", "float", "string"] if conversion is None else ["digits", "numerals", "string"]
     fractions = "float" if conversion is None else "whole"
@@ -102,7 +108,7 @@ def conversion_of(rows: Rows, column: str) -> Conversion:
     """What is made of a column by default, from what it was read as."""
     if rows.kind == "float":
         return Conversion.parse("numbers")
-    words = rows.not_numbers()
+    words = rows.not_numbers() if rows.kind == "string" else None
     if words is not None:  # one word among prices makes text of all of them
         raise InputError(
             f"column {column!r} is nearly all numbers, but for {', '.join(map(repr, words[:3]))}: for numbers correct "

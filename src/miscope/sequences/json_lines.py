@@ -16,6 +16,8 @@ __all__ = ["SUFFIXES", "JsonFile", "is_json_lines"]
 SUFFIXES = {".jsonl", ".ndjson"}
 BLOCK = 1 << 24
 """Bytes that are parsed together: no line may be longer."""
+LARGEST = 10**76
+"""Whole numbers below it are read as they are."""
 
 
 def is_json_lines(file: str) -> bool:
@@ -58,10 +60,18 @@ class JsonFile(TableFile):
         of_numbers = pa.types.is_integer(own) or pa.types.is_floating(own)
         return asked if of_numbers and asked is not None and not pa.types.is_string(asked) else own
 
-    def holds_whole_numbers(self, name: str) -> bool:
-        """Whether no number of a column is written with a fraction or an exponent: beyond 2^63 pyarrow cannot tell."""
+    def check_whole_numbers(self, name: str) -> None:
+        """Make sure that the numbers of a column are whole as they are written: beyond 2^63 pyarrow cannot tell."""
         with self._input.open() as stream:
-            return not any(isinstance(_row(line).get(name), float) for line in stream)
+            for number, line in enumerate(stream, 1):
+                value = _row(line).get(name)
+                if isinstance(value, float):
+                    raise NotOfTypeError
+                if isinstance(value, int) and abs(value) >= LARGEST:
+                    raise InputError(
+                        f"line {number:,} of {self.name!r} has a whole number of more than 76 digits in {name!r}: "
+                        "write such numbers as strings"
+                    )
 
     @contextmanager
     def _explained(self, wanted: Any = None) -> Iterator[None]:

@@ -20,7 +20,7 @@ UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 864
 """Units of a duration, in seconds."""
 
 USUAL_STEPS = 3.0
-STANDS_OUT = 3.0
+STANDS_OUT = 2.0
 LEAST = 3
 """By default a step is a gap that is longer than so many usual ones, and so many times as long as the longest one that
 is no gap; but not if this would leave half of the documents shorter than so many values."""
@@ -59,8 +59,8 @@ def returns(prices: Any, kind: str = "log", *, times: Any = None, gaps: Gaps = N
         - a duration: ``"90s"``, ``"30min"``, ``"1h"``, ``"3d"``, ``"1w"`` (for dates and times);
         - ``"none"``: gaps do not matter;
         - None: ``"none"`` where the usual step is a day or longer, since daily prices have their weekends and
-          holidays; otherwise steps that stand out: longer than three usual ones, and at least three times as long as
-          the longest step that is none. This cuts prices of minutes or hours into their sessions, and not where minutes
+          holidays; otherwise steps that stand out: longer than three usual ones, and at least twice as long as the
+          longest step that is none. This cuts prices of minutes or hours into their sessions, and not where minutes
           without trade are missing inside them.
 
     Returns

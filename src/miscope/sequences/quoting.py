@@ -78,10 +78,10 @@ class _Sheet:
         """Take whole lines, of which the first has this number."""
         if not self._columns and (text := lines.lstrip("\n")):
             self._columns = text.partition("\n")[0].count(self._separator) + 1
-        if '"' in lines:
-            self._note_odd(first, lines)
         if self._even and (self._opened is not None or '"' in lines):
             self._look(first, lines)
+        if self._opened is not None and '"' in lines:
+            self._note_odd(first, lines)
 
     def _note_odd(self, first: int, lines: str) -> None:
         """Keep the first lines with an odd number of marks: between two of them a quoted field spans lines."""
@@ -90,6 +90,7 @@ class _Sheet:
         text = np.frombuffer(lines.encode("utf-8", "replace"), np.uint8)
         of_marks = np.searchsorted(np.flatnonzero(text == ord("\n")), np.flatnonzero(text == ord('"')))
         odd = np.flatnonzero(np.bincount(of_marks) % 2)
+        odd = odd[first + odd >= self._opened]
         self._odd += (first + odd[: 2 - min(len(self._odd), 2)]).tolist()
         if self._columns == 1 and self._bare and len(odd):
             several = lines.split("\n")

@@ -109,8 +109,8 @@ def read_table(
     gaps
         With a `time` column: where a document ends because the next row is too much later, as in `returns`. By default
         numbers, and what is made of them (returns, signs, quantiles), have no pairs across gaps: a step ends a document
-        that stands out of the others, longer than three usual ones and at least three times as long as the longest one
-        that is no gap; unless the usual step is a day or longer. Symbols have no gaps, unless they are asked for; where
+        that stands out of the others, longer than three usual ones and at least twice as long as the longest one that
+        is no gap; unless the usual step is a day or longer. Symbols have no gaps, unless they are asked for; where
         some steps stand out, a warning says so. ``"none"`` takes returns and pairs across all gaps.
     separator
         What stands between the columns of a text; by default a tab in ``.tsv`` files, and in others what the first line
@@ -193,7 +193,7 @@ def read_table(
         positive=conversion is not None and conversion.change == "log",
         marks=marks,
     )
-    kinds = kinds_of(tables, column, conversion, symbols)
+    kinds = kinds_of(tables, column, conversion, symbols, bool(marks.words))
     rows = _read(tables, Names(column, tellers, time), kinds, rules, meter)
     if rows.n_values == 0:
         raise InputError(f"there is not one value in column {column!r} of {named}")
@@ -383,8 +383,8 @@ def _read_one(table: TableFile, names: Names, rows: Rows) -> None:
     types = {"int": pa.int64(), "big": pa.decimal256(76, 0), "float": pa.float64(), "whole": pa.float64()}
     others = [*tellers, *([] if time is None else [time])]
     columns = dict.fromkeys(others, pa.string()) | {value: types.get(rows.kind, pa.string())}
-    if rows.kind == "big" and isinstance(table, JsonFile) and not table.holds_whole_numbers(value):
-        raise NotOfTypeError
+    if rows.kind == "big" and isinstance(table, JsonFile):
+        table.check_whole_numbers(value)
     rows.begin(table.name, table.marks)
     told = Tellers(tellers, isinstance(table, TextFile))
     for batch in table.batches(columns, False, rows.marks.words):

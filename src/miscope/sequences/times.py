@@ -22,14 +22,14 @@ CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%y")
 FORMATS = (*(date + clock for clock in CLOCKS for date in DATES), *MONTHS)
 DIGITS = {
-    6: ("%Y%m", "%y%m%d"),
+    6: ("%Y%m", "%y%m%d", "%d%m%y", "%m%d%y"),
     8: ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
     10: ("%Y%m%d%H", "%y%m%d%H%M"),
     12: ("%Y%m%d%H%M", "%y%m%d%H%M%S"),
     14: ("%Y%m%d%H%M%S",),
 }
 """How calendars are written as digits, by how many there are; what comes first is believed where both are possible."""
-CALENDARS = tuple(how for ways in DIGITS.values() for how in ways)
+CALENDARS = {how: n for n, ways in DIGITS.items() for how in ways}
 ISO = {
     "ISO 8601": ("us", None),
     "ISO 8601 with zone": ("us", "UTC"),
@@ -249,7 +249,6 @@ def _of_numbers(column: Any, where: Where) -> list[tuple[str, int | None, Array]
 def _digits(column: Any, where: Where, known: list[str] | None) -> list[tuple[str, int | None, Array]]:
     """Text that is numbers, as these, and before that as the calendars that its digits may be."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     numbers = _cast(column, pa.int64())
     numbers = _cast(column, pa.float64()) if numbers is None else numbers
@@ -257,14 +256,24 @@ def _digits(column: Any, where: Where, known: list[str] | None) -> list[tuple[st
         return []
     found: list[tuple[str, int | None, Array]] = []
     n = len(column[0].as_py())
-    if n in DIGITS and pc.all(pc.match_substring_regex(column, rf"^\d{{{n}}}$")).as_py():
-        for how in DIGITS[n]:
-            read = _parsed(column, how) if known is None or how in known else None
-            if read is not None and read.min() >= YEARS[0] and read.max() < YEARS[1]:
-                found.append((how, SECONDS["us"], read))
+    for how in DIGITS.get(n + n % 2, ()) if known is None else known:
+        read = _calendar(column, how) if how in CALENDARS else None
+        if read is not None:
+            found.append((how, SECONDS["us"], read))
     if known is None or NUMBERS in known:
         found.append((NUMBERS, None, _finite(numbers.to_numpy(zero_copy_only=False), where)))
     return found
+
+
+def _calendar(column: Any, how: str) -> Array | None:
+    """Digits as a calendar, a zero in front of those from which numbers have dropped it; None if they are none."""
+    import pyarrow.compute as pc
+
+    n = CALENDARS[how]
+    if not pc.all(pc.match_substring_regex(column, rf"^\d{{{n - 1},{n}}}$")).as_py():
+        return None
+    read = _parsed(pc.utf8_lpad(column, n, "0"), how)
+    return read if read is not None and read.min() >= YEARS[0] and read.max() < YEARS[1] else None
 
 
 def _not_forward(where: str, said: Any, is_same: bool) -> InputError:

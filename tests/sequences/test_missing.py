@@ -103,3 +103,11 @@ def test_refusals(tmp_path):
         read_table(frame, "text", unit="word", missing_values="so")
     with pytest.raises(InputError, match="names no value"):
         read_table(frame, "text", missing_values=[])
+
+
+def test_a_price_that_is_a_mark_says_so(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("t,x\n1,1.5\n2,-9999\n3,2.5\n4,3\n")
+    with pytest.raises(InputError, match=r"missing_values=\[-9999\]"):
+        read_table(path, "x", time="t", as_="returns")
+    assert len(read_table(path, "x", time="t", as_="returns", missing_values=-9999).values) == 1

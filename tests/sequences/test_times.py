@@ -113,3 +113,14 @@ def test_readings_that_are_as_good_and_cut_differently_are_refused(tmp_path):
 def test_more_ways_to_write_times(tmp_path, how):
     found = read_table(table_of(tmp_path, column_of(months(14), how), "text"), "x", time="t", gaps="62d")
     assert (found.n_documents, found.provenance["gaps"]["usual_step"] / 86400) == (1, 31)
+
+
+def test_times_that_are_too_large():
+    frame = pa.table({"t": pa.array([2**63 + 1, 2**63 + 2], pa.uint64()), "x": [1, 2]})
+    with pytest.raises(InputError, match=r"beyond 2\^63"):
+        read_table(frame, "x", time="t")
+
+
+def test_readings_that_make_no_difference_are_all_named(tmp_path):
+    found = read_table(table_of(tmp_path, column_of(months(12), "%m/%d/%Y"), "text"), "x", time="t", as_="changes:sign")
+    assert (found.n_documents, found.provenance["times_read_as"]) == (1, "%m/%d/%Y or %d/%m/%Y")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from miscope.errors import InputError
@@ -20,7 +22,8 @@ def settle(readings: list[Reading], offsets: Array, gaps: Gaps) -> Reading:
 
     In this order: a reading in which most steps would be gaps, by the rule that was asked for, is none; fewer uneven
     steps are better (none against one, or less than half as many); digits that are a calendar throughout are one, and
-    years have four digits. If there are still several, and all of them cut the data alike, the shortest one is taken.
+    years have four digits. If there are still several, and all of them cut the data alike, the shortest one is taken, which
+    is called by the names of all of them.
 
     Examples
     --------
@@ -60,7 +63,8 @@ def settle(readings: list[Reading], offsets: Array, gaps: Gaps) -> Reading:
             f"the times, {first.span[0]!r} to {first.span[1]!r}, could be read as {first.how} and as {second.how}, "
             "with different gaps: write them as ISO 8601 (2018-12-31), or pass gaps='none' if no gap matters"
         )
-    return min(readings, key=lambda reading: reading.length)
+    shortest = min(readings, key=lambda reading: reading.length)
+    return replace(shortest, how=" or ".join(reading.how for reading in readings))
 
 
 def _sensible(readings: list[Reading], offsets: Array, gaps: Gaps) -> list[Reading]:

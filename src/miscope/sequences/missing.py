@@ -30,11 +30,11 @@ class Marks(NamedTuple):
 
     def of_symbols(self, symbols: list[Any]) -> list[Any]:
         """Those of these symbols that are meant."""
-        return [symbol for symbol in symbols if (symbol if isinstance(symbol, str) else _number(symbol)) in self]
+        return [symbol for symbol in symbols if self._means(symbol)]
 
-    def __contains__(self, value: object) -> bool:
+    def _means(self, symbol: Any) -> bool:
         """Text is meant as it is written, a number by its size."""
-        return value in self.words if isinstance(value, str) else value in self.numbers
+        return symbol in self.words if isinstance(symbol, str) else _number(symbol) in self.numbers
 
 
 def checked_marks(values: Any) -> Marks:

@@ -90,7 +90,7 @@ class _Sheet:
         text = np.frombuffer(lines.encode("utf-8", "replace"), np.uint8)
         of_marks = np.searchsorted(np.flatnonzero(text == ord("\n")), np.flatnonzero(text == ord('"')))
         odd = np.flatnonzero(np.bincount(of_marks) % 2)
-        odd = odd[first + odd >= self._opened]
+        odd = odd[first + odd >= (self._opened or 0)]
         self._odd += (first + odd[: 2 - min(len(self._odd), 2)]).tolist()
         if self._columns == 1 and self._bare and len(odd):
             several = lines.split("\n")

@@ -286,7 +286,8 @@ class Rows:
             row = int(np.argmax(numbers <= 0))
             raise InputError(
                 f"{self.where(row)} is {numbers[row]:g}: prices are above 0, or have no logarithm; for what may be 0 "
-                "or negative take differences, as_='changes' instead of returns"
+                "or negative take differences, as_='changes' instead of returns; and if it marks what is missing, name "
+                f"it, missing_values=[{numbers[row]:g}]"
             )
 
     def _as_whole(self, numbers: Array, kept: Array) -> Any:

@@ -182,11 +182,16 @@ def read_table(
         "label": label if label is not None else f"{named} {column}" + (f", {as_}" if as_ is not None else ""),
         "column": column,
     }
+    of_text = [table for table in tables if isinstance(table, TextFile)]
+    if of_text:
+        ways = dict.fromkeys(table.quotes.how for table in of_text)
+        said["quoting"] = next(iter(ways)) if len(ways) == 1 else [table.quotes.how for table in of_text]
     if any(all(holds(table.types[column]) for table in tables) for holds in (is_lists, is_string_lists)):
         _refuse_for_lists(column, document, time, conversion, as_texts, marks)
         return _lists(tables, column, missing, symbols, made_by, said)
     if as_texts:
         check_text_column(tables, column)
+        said = noted(said, [note for table in of_text if table.quotes.how == "none" for note in table.notes()])
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
     rules = Rules(
         refuse_missing=missing == "refuse",
@@ -209,9 +214,6 @@ def read_table(
         "rows": rows.n_rows,
         "sources": [table.record for table in tables],
     }
-    of_text = [table for table in tables if isinstance(table, TextFile)]
-    if of_text:
-        said["quoting"] = [table.quotes.how for table in of_text] if len(of_text) > 1 else of_text[0].quotes.how
     if marks.words:
         said["missing"]["values"] = list(marks.words)
     said = noted(said, [note for table in of_text for note in table.notes()])

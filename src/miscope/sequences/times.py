@@ -242,7 +242,10 @@ def _of_numbers(column: Any, where: Where) -> list[tuple[str, int | None, Array]
 
     whole = _cast(column, pa.int64())
     if whole is None:
-        return [(NUMBERS, None, _finite(column.cast(pa.float64()).to_numpy(zero_copy_only=False), where))]
+        numbers = _cast(column, pa.float64())
+        if numbers is None:
+            raise InputError("the times are whole numbers beyond 2^63: count from a later moment, or in a larger unit")
+        return [(NUMBERS, None, _finite(numbers.to_numpy(zero_copy_only=False), where))]
     return _digits(whole.cast(pa.string()), where, None)
 
 

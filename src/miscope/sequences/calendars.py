@@ -22,8 +22,8 @@ def settle(readings: list[Reading], offsets: Array, gaps: Gaps) -> Reading:
 
     In this order: a reading in which most steps would be gaps, by the rule that was asked for, is none; fewer uneven
     steps are better (none against one, or less than half as many); digits that are a calendar throughout are one, and
-    years have four digits. If there are still several, and all of them cut the data alike, the shortest one is taken, which
-    is called by the names of all of them.
+    years have four digits. If there are still several, and all of them cut the data alike, the shortest one is
+    taken, and called by the names of all of them.
 
     Examples
     --------

@@ -49,6 +49,34 @@ def test_separators_of_text(miscope, refused, folder):
     refused("inspect", "t.csv", *pattern, words=["--separator-regex", "text"])
 
 
+def test_quotation_marks_of_a_table(miscope, refused, folder):
+    (folder / "words.tsv").write_text('word\ttag\n"\tQ\nsaid\tV\nso\tA\n"\tQ\n')
+    outcome = miscope("inspect", "words.tsv", "--column", "tag")
+    assert "4 symbols" in outcome.stdout
+    assert "note: line 2 of 'words.tsv'" in outcome.stderr
+    assert "--quoting fields" in outcome.stderr
+    assert "quoting=" not in outcome.stderr
+    assert miscope("inspect", "words.tsv", "--column", "tag", "--quiet").stderr == ""
+    assert miscope("inspect", "words.tsv", "--column", "tag", "--quoting", "none").stderr == ""
+    fields = miscope("inspect", "words.tsv", "--column", "tag", "--quoting", "fields")
+    assert ("1 symbols" in fields.stdout, fields.stderr) == (True, "")
+    refused("inspect", "words.tsv", "--quoting", "off", words=["off", "fields, none"])
+    refused("inspect", "text.txt", "--quoting", "none", words=["--quoting"])
+
+
+def test_values_that_mark_what_is_missing(miscope, folder):
+    numbers = [-9999 if i % 40 < 5 else (i * 37 % 101) / 8 for i in range(400)]
+    (folder / "sensor.csv").write_text("x,y\n" + "".join(f"{number},0\n" for number in numbers))
+    options = ("sensor.csv", "--column", "x", "--as", "quantiles:2", "--lags", "1", "--blocks", "0")
+    outcome = miscope("measure", *options)
+    assert outcome.stderr.count("-9999 stands 50 times") == 1
+    assert "--missing-values -9999" in outcome.stderr
+    named = miscope("measure", *options, "--missing-values", "-9999,none")
+    assert "-9999" not in named.stderr
+    assert "350 real numbers" in named.stdout
+    assert json.loads(miscope("measure", *options, "--json").stdout)["warnings"][0].startswith("in x the value -9999")
+
+
 def test_fasta(miscope, folder):
     (folder / "genome.fa").write_text(">one\nACGTNNACG\n>two\nggcc\n")
     outcome = miscope("inspect", "genome.fa")

@@ -71,7 +71,7 @@ class TestTablesOfArrow:
             ms.read_table(table())
         with pytest.raises(InputError, match="did you mean 'codes'"):
             ms.read(table(), column="code")
-        with pytest.raises(InputError, match="leave the separator out"):
+        with pytest.raises(InputError, match="leave separator and quoting out"):
             ms.read_table(table(), "codes", separator=",")
         with pytest.raises(InputError, match=r"a data frame is no file: read_table\(frame"):
             ms.read_text(table())

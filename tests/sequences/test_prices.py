@@ -108,10 +108,10 @@ def test_sessions_of_minutes_are_told_apart_and_days_are_not():
     made = returns(prices, times=two_days)
     assert made.lengths.tolist() == [59, 59]
     assert made.provenance["returns"]["gaps"] == {
-        "rule": "more than 3 usual steps",
+        "rule": "steps that stand out",
         "usual_step": 60.0,
         "found": 1,
-        "longest_step": 180.0,
+        "longest_step": 60.0,
     }
     assert json.loads(json.dumps(made.provenance)) == made.provenance
     assert returns(prices, times=two_days, gaps="none").lengths.tolist() == [119]

@@ -224,6 +224,8 @@ def test_real_numbers_are_refused(tmp_path):
 def test_gaps_by_usual_steps_are_refused(gaps):
     with pytest.raises(InputError, match="gaps='1h', or gaps='none'"):
         Shards("prices.csv", as_="returns:sign", time="when", gaps=gaps)
+    with pytest.raises(InputError, match="gaps='1h', or gaps='none'"):
+        Shards("returns.csv", as_="sign", time="when", gaps=gaps)
     for right in ("none", "1h"):
         Shards("prices.csv", as_="returns:sign", time="when", gaps=right)
 

@@ -82,6 +82,13 @@ def _given(
             "with the line's end where it is all of the line."
         ),
     ] = None,
+    quoting: Annotated[
+        str | None,
+        _table(
+            "Quotation marks of a table that is text: fields (they stand around fields), none (symbols as all others). "
+            "Default: as its lines show."
+        ),
+    ] = None,
     encoding: Annotated[str | None, _text("Of text, and of tables that are text. Default: utf-8.")] = None,
     fold_case: Annotated[
         bool,
@@ -108,13 +115,16 @@ def _given(
     gaps: Annotated[
         str | None,
         _table(
-            "With times: a new document after so many usual steps (3), or so long (1h, 3d), or none. Default: 3 within "
-            "a day, none for daily data."
+            "With times: a new document after so many usual steps (3), or so long (1h, 3d), or none. Default: of "
+            "numbers steps that stand out, none for daily data; of symbols none."
         ),
     ] = None,
     missing: Annotated[
         str | None,
         _table("break: a new document behind a missing value; refuse: say where the first is. Default: break."),
+    ] = None,
+    missing_values: Annotated[
+        str | None, _table("What stands for a missing value besides, with commas between: -9999,none.")
     ] = None,
     alphabet: Annotated[
         str | None,
@@ -165,6 +175,7 @@ def _given(
         "documents": documents,
         "separator": separator,
         "separator_regex": separator_regex,
+        "quoting": quoting,
         "encoding": encoding,
         "fold_case": fold_case or None,
         "column": column,
@@ -173,6 +184,7 @@ def _given(
         "as_": as_,
         "gaps": gaps,
         "missing": missing,
+        "missing_values": None if missing_values is None else missing_values.split(","),
         "alphabet": _symbols(alphabet),
         "codons": codons or None,
         "reverse_complement": reverse_complement or None,
@@ -250,12 +262,11 @@ def read_files(
             raise InputError("--other names a class of --classes: give both, or leave --other out")
     options = without_classes(options)
     _refuse_counts(files)
-    with progress_bar("reading", "B", quiet) as progress, as_spelt():
+    with progress_bar("reading", "B", quiet) as progress, as_spelt(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", MiscopeWarning)  # said below
         if progress is not None:
             options = options | {"progress": progress}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MiscopeWarning)  # they are notes of what was read
-            found = read(files if len(files) > 1 else files[0], **options)
+        found = read(files if len(files) > 1 else files[0], **options)
     for text in () if quiet or not notes else found.provenance.get("notes", ()):
         note(f"note: {advice(text)}")
     if isinstance(found, Sequences):
@@ -303,10 +314,10 @@ def _symbols(text: str | None) -> str | list[str] | None:
 # How errors name options
 
 _READING = (
-    "unit|documents|separator|separator_regex|encoding|column|document|time|as_|gaps|missing|tokenizer|limit|split|"
-    "config|alphabet"
+    "unit|documents|separator|separator_regex|quoting|encoding|column|document|time|as_|gaps|missing|missing_values|"
+    "tokenizer|limit|split|config|alphabet"
 )
-_ASSIGNED = re.compile(rf"\b({_READING}|other|null|estimator)=(?:(['\"])([^'\"]*)\2|(\d+)|(?=[\s;,.)]|$))")
+_ASSIGNED = re.compile(rf"\b({_READING}|other|null|estimator)=(?:(['\"])([^'\"]*)\2|(\d+)|\[([^\]]*)\]|(?=[\s;,.)]|$))")
 _CALL = re.compile(r"\b(?:read_\w+|datasets\.load_dataset)\([^)]*\)+(?:\.\w+\([^)]*\))?")
 
 
@@ -347,7 +358,7 @@ def advice(text: str) -> str:
 
 
 def _as_option(found: re.Match[str]) -> str:
-    value = found[3] or found[4] or ""
+    value = found[3] or found[4] or re.sub(r"[\s'\"]", "", found[5] or "")
     return f"{spelt(found[1])} {value}".rstrip()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ __all__ = ["SUFFIXES", "JsonFile", "is_json_lines"]
 SUFFIXES = {".jsonl", ".ndjson"}
 BLOCK = 1 << 24
 """Bytes that are parsed together: no line may be longer."""
+LARGEST = 10**76
+"""Whole numbers below it are read as they are."""
 
 
 def is_json_lines(file: str) -> bool:
@@ -40,7 +42,7 @@ class JsonFile(TableFile):
         with self._explained():
             self.types = {name: _as_written(kind) for name, kind in _types_of(head).items()}
 
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """See `TableFile`."""
         import pyarrow as pa
 
@@ -55,7 +57,21 @@ class JsonFile(TableFile):
         import pyarrow as pa
 
         own = self.types[name]
-        return asked if asked == pa.float64() and pa.types.is_integer(own) else own
+        of_numbers = pa.types.is_integer(own) or pa.types.is_floating(own)
+        return asked if of_numbers and asked is not None and not pa.types.is_string(asked) else own
+
+    def check_whole_numbers(self, name: str) -> None:
+        """Make sure that the numbers of a column are whole as they are written: beyond 2^63 pyarrow cannot tell."""
+        with self._input.open() as stream:
+            for number, line in enumerate(stream, 1):
+                value = _row(line).get(name)
+                if isinstance(value, float):
+                    raise NotOfTypeError
+                if isinstance(value, int) and abs(value) >= LARGEST:
+                    raise InputError(
+                        f"line {number:,} of {self.name!r} has a whole number of more than 76 digits in {name!r}: "
+                        "write such numbers as strings"
+                    )
 
     @contextmanager
     def _explained(self, wanted: Any = None) -> Iterator[None]:

@@ -10,16 +10,22 @@ import numpy.typing as npt
 
 from miscope.errors import InputError, choice
 from miscope.sequences.codes import Array, offsets_of
+from miscope.sequences.notes import noted
 from miscope.sequences.series import Series
 
-__all__ = ["KINDS", "check_gaps", "returns", "split_at_gaps"]
+__all__ = ["KINDS", "check_gaps", "longest_step", "note_on_gaps", "returns", "split_at_gaps", "steps_inside"]
 
 KINDS = ("log", "change")
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 """Units of a duration, in seconds."""
 
 USUAL_STEPS = 3.0
-"""By default data finer than a day have a gap where a step in time is more than so many times the usual one."""
+STANDS_OUT = 2.0
+LEAST = 3
+"""By default a step is a gap that is longer than so many usual ones, and so many times as long as the longest one that
+is no gap; but not if this would leave half of the documents shorter than so many values."""
+SHORT, MANY = 10, 10
+"""Documents between gaps are short, which is said, if half of them have no more values, and there are so many."""
 
 Gaps = float | str | None
 
@@ -53,7 +59,9 @@ def returns(prices: Any, kind: str = "log", *, times: Any = None, gaps: Gaps = N
         - a duration: ``"90s"``, ``"30min"``, ``"1h"``, ``"3d"``, ``"1w"`` (for dates and times);
         - ``"none"``: gaps do not matter;
         - None: ``"none"`` where the usual step is a day or longer, since daily prices have their weekends and
-          holidays; otherwise 3, which cuts prices of minutes or hours into their sessions.
+          holidays; otherwise steps that stand out: longer than three usual ones, and at least twice as long as the
+          longest step that is none. This cuts prices of minutes or hours into their sessions, and not where minutes
+          without trade are missing inside them.
 
     Returns
     -------
@@ -82,7 +90,8 @@ def returns(prices: Any, kind: str = "log", *, times: Any = None, gaps: Gaps = N
     said = {"kind": kind, "documents_of_one_price": int(np.count_nonzero(np.diff(offsets) == 1))}
     if cut:
         said["gaps"] = cut
-    return Series(values, offsets_of(lengths), {**series.provenance, "returns": said})
+    provenance = noted(series.provenance, note_on_gaps(cut, np.diff(offsets)))
+    return Series(values, offsets_of(lengths), {**provenance, "returns": said})
 
 
 def split_at_gaps(times: Array, offsets: Array, gaps: Gaps, second: int | None) -> tuple[Array, dict[str, Any]]:
@@ -106,27 +115,68 @@ def split_at_gaps(times: Array, offsets: Array, gaps: Gaps, second: int | None) 
         allowed (in seconds, where these are known), and the number of gaps.
     """
     check_gaps(gaps)
-    steps, inside = np.diff(times), np.ones(max(len(times) - 1, 0), bool)
-    inside[offsets[(offsets > 0) & (offsets < len(times))] - 1] = False
+    steps, inside = np.diff(times), _inside(len(times), offsets)
     usual = float(np.median(steps[inside])) if inside.any() else 0.0
-    rule, longest = _longest(gaps, usual, second)
-    wide = np.flatnonzero(inside & (steps > longest)) + 1
+    if gaps is None and not (second and usual >= UNITS["d"] * second):
+        rule, longest = "steps that stand out", _outstanding(steps, inside, offsets, usual)
+    else:
+        rule, longest = longest_step("none" if gaps is None else gaps, usual, second)
+    cut, n = _cut(steps, inside, offsets, longest)
     scale = second or 1
-    said = {"rule": rule, "usual_step": usual / scale, "found": len(wide)}
+    said = {"rule": rule, "usual_step": usual / scale, "found": n}
     if np.isfinite(longest):
-        said["longest_step"] = longest / scale
-    return (np.unique(np.concatenate([offsets, wide])) if len(wide) else offsets), said
+        said["longest_step"] = float(longest / scale)
+    return cut, said
+
+
+def steps_inside(times: Array, offsets: Array) -> Array:
+    """The steps in time inside documents."""
+    return np.diff(times)[_inside(len(times), offsets)]
+
+
+def note_on_gaps(cut: dict[str, Any], lengths: Array) -> list[str]:
+    """What to say of documents of these lengths, of which gaps have made too many."""
+    if not cut.get("found") or len(lengths) < MANY or np.median(lengths) > SHORT:
+        return []
+    return [
+        f"{cut['found']:,} gaps in time cut the data into {len(lengths):,} documents, half of them of "
+        f"{np.median(lengths):.0f} values or fewer, inside which alone there are pairs: gaps='1d' cuts at gaps of more "
+        "than a day only, gaps='none' nowhere"
+    ]
+
+
+def _inside(n: int, offsets: Array) -> Array:
+    """Which of the steps between n values are inside documents."""
+    inside = np.ones(max(n - 1, 0), bool)
+    inside[offsets[(offsets > 0) & (offsets < n)] - 1] = False
+    return inside
+
+
+def _cut(steps: Array, inside: Array, offsets: Array, longest: float) -> tuple[Array, int]:
+    """Offsets with a new document behind each longer step, and how many of these there are."""
+    wide = np.flatnonzero(inside & (steps > longest)) + 1
+    return (np.unique(np.concatenate([offsets, wide])) if len(wide) else offsets), len(wide)
+
+
+def _outstanding(steps: Array, inside: Array, offsets: Array, usual: float) -> float:
+    """The longest step that is no gap by default: the shortest below which a wide stretch has no steps at all."""
+    lengths = np.unique(steps[inside])
+    lower, upper = lengths[:-1], lengths[1:]
+    empty = (upper > USUAL_STEPS * usual) & (upper >= STANDS_OUT * np.maximum(lower, usual))
+    for longest in lower[empty].tolist():
+        made, _ = _cut(steps, inside, offsets, longest)
+        if np.median(np.diff(made)) >= LEAST:
+            return float(longest)
+    return np.inf
 
 
 def check_gaps(gaps: Gaps) -> None:
     """Refuse a rule for gaps that cannot be understood."""
-    _longest(gaps, 1.0, 1)
+    longest_step("none" if gaps is None else gaps, 1.0, 1)
 
 
-def _longest(gaps: Gaps, usual: float, second: int | None) -> tuple[str, float]:
-    """Return the rule in words, and the longest step that is no gap."""
-    if gaps is None:
-        gaps = "none" if second and usual >= UNITS["d"] * second else USUAL_STEPS
+def longest_step(gaps: float | str, usual: float, second: int | None) -> tuple[str, float]:
+    """Return a rule for gaps in words, and the longest step that is no gap."""
     if gaps == "none":
         return "none", np.inf
     factor = _number(gaps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,16 +12,22 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import Array, code_dtype, histogram, recode
+from miscope.sequences.missing import Marks
+from miscope.sequences.table_files import NotOfTypeError
+from miscope.sequences.tellers import BETWEEN
 from miscope.sequences.times import TimeReader
 
-__all__ = ["MAX_NAMES", "NotWholeError", "Rows", "Rules", "first_not_number", "joined", "not_a_number"]
+__all__ = ["MAX_NAMES", "NotWholeError", "Rows", "Rules", "first_not_number", "not_a_number"]
 
 MAX_NAMES = 4096
 """Documents are named in provenance where there are no more than this."""
 
 _NOTHING = object()
-_BETWEEN = "\x1f"
-"""Stands between the values of several columns that tell documents: ASCII's mark between units, which none has."""
+WRITTEN = {"digits": r"^\s*[+-]?[0-9]+\s*$", "numerals": r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"}
+"""What numbers look like that are read as text, whole ones and others."""
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_WITH_POINT = re.compile(r"(0|-?[1-9][0-9]*)\.0")
+_COMMAS = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+\s*|\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*")
 
 
 class NotWholeError(InputError):
@@ -31,7 +39,7 @@ class Rules(NamedTuple):
 
     refuse_missing: bool
     positive: bool
-    keep_times: bool
+    marks: Marks = Marks()
 
 
 class Rows:
@@ -40,8 +48,9 @@ class Rows:
     Parameters
     ----------
     kind
-        What values are taken as: ``"int"`` and ``"string"`` (symbols), ``"float"`` (numbers), or ``"whole"`` (numbers
-        that must be whole: symbols).
+        What values are taken as. Symbols: ``"int"``, ``"big"`` (whole numbers of any size), ``"string"``, ``"whole"``
+        (numbers that must be whole), and of text that is numbers only ``"digits"`` (whole ones) and ``"numerals"``.
+        Numbers: ``"float"``.
     rules
         What is asked of them.
     several_files
@@ -56,19 +65,17 @@ class Rows:
         self._starts: list[Array] = []
         self._parts: list[Array] = []
         self._numbers = bytearray()  # grows where it is: joining arrays would take their room twice
-        self._times: list[Array] = []
-        self._span: tuple[tuple[Any, str], tuple[Any, str]] | None = None
         self._index: dict[Symbol, int] = {}
         self._dictionary: Any = None
         self._table: Array = np.zeros(0, np.uint8)
         self._segment, self._last_segment = 0, -1
 
-    def begin(self, file: str) -> None:
-        """Say that the rows of another file follow."""
-        self._file, self._row = file, 0
+    def begin(self, file: str, marks: tuple[str, ...] = ()) -> None:
+        """Say that the rows of another file follow, and which words are missing numbers in it."""
+        self._file, self._row, self._missing_words = file, 0, marks
         self._document: Any = _NOTHING
         self._seen: set[Any] = set()
-        self._time: Any = None
+        self.time_reader.begin()
 
     def add(self, values: Any, documents: Any = None, times: Any = None) -> None:
         """Take a batch: pyarrow arrays of the same length."""
@@ -78,7 +85,6 @@ class Rows:
         starts = np.zeros(n, bool)
         starts[0] = self._row == 0
         labels = None if documents is None else self._document_starts(documents, starts)
-        at = None if times is None else self._checked_times(times, starts)
         column, missing = self._without_missing(values)
         segments = self._segment + np.cumsum(starts)
         if missing is not None:
@@ -86,8 +92,8 @@ class Rows:
         self._segment = int(segments[-1])
         kept = np.arange(n) if missing is None else np.flatnonzero(~missing)
         self._place(segments[kept], kept, labels)
-        if at is not None and self._rules.keep_times:
-            self._times.append(at[kept])
+        if times is not None:
+            self.time_reader.add(times, starts, kept, self.where)
         part = self._taken(column, kept)
         if self.kind == "float":
             self._numbers += part.tobytes()
@@ -99,14 +105,14 @@ class Rows:
         self.n_values += len(kept)
 
     @property
+    def marks(self) -> Marks:
+        """What stands for missing values besides."""
+        return self._rules.marks
+
+    @property
     def offsets(self) -> Array:
         """Where documents begin and end."""
         return np.concatenate([np.zeros(0, np.int64), *self._starts, [self.n_values]]).astype(np.int64, copy=False)
-
-    @property
-    def has_times(self) -> bool:
-        """Whether there is a time for each value."""
-        return bool(self._times)
 
     def mean_length(self) -> float:
         """How many characters the symbols have, on average over those that differ."""
@@ -119,10 +125,10 @@ class Rows:
             return None
         return [symbol for symbol in self._index if not _is_number(symbol)]
 
-    @property
-    def times(self) -> Array:
-        """The times of the values that were kept."""
-        return np.concatenate(self._times)
+    def with_commas(self) -> list[Symbol]:
+        """The symbols that are numbers with commas in them, if more than half are; otherwise none."""
+        found = [symbol for symbol in self._index if _COMMAS.fullmatch(str(symbol))]
+        return found if 2 * len(found) > len(self._index) else []
 
     @property
     def values(self) -> Array:
@@ -136,6 +142,8 @@ class Rows:
         for part in self._parts:
             seen |= histogram(part, len(symbols)) > 0
         symbols = [symbol for symbol, is_seen in zip(symbols, seen.tolist(), strict=True) if is_seen]
+        named = _written_back(symbols) if self.kind in WRITTEN else {symbol: symbol for symbol in symbols}
+        symbols = list(named.values())
         alphabet = tuple(sorted(symbols)) if alphabet is None else alphabet
         place = {symbol: code for code, symbol in enumerate(alphabet)}
         unknown = [symbol for symbol in symbols if symbol not in place]
@@ -143,7 +151,7 @@ class Rows:
             raise InputError(
                 f"symbols that the alphabet does not have: {', '.join(map(repr, unknown[:5]))}; add them to it"
             )
-        table = np.array([place.get(symbol, 0) for symbol in self._index], code_dtype(len(alphabet)))
+        table = np.array([place.get(named.get(symbol, symbol), 0) for symbol in self._index], code_dtype(len(alphabet)))
         out, done = np.empty(self.n_values, table.dtype), 0
         for part in _emptied(self._parts):
             recode(part, table, out=out[done : done + len(part)])
@@ -189,53 +197,19 @@ class Rows:
             self._document = document
         return documents
 
-    def _checked_times(self, column: Any, starts: Array) -> Array:
-        """Return the times as numbers, after making sure that they ascend inside documents."""
-        times = self.time_reader.read(column, self.where)
-        before = np.concatenate([times[:1] if self._time is None else [self._time], times[:-1]])
-        bad = (times <= before) & ~starts
-        if bad.any():
-            row = int(bad.argmax())
-            said = column[row].as_py()
-            if times[row] == before[row]:
-                raise InputError(
-                    f"{self.where(row)} has the same time as the row before it, {said}: each moment counts once; leave "
-                    "such rows out, join them, or name the column that tells them apart with document='…'"
-                )
-            raise InputError(
-                f"{self.where(row)} has the time {said}, earlier than the row before it: sort the file by time "
-                "(clocks that are set back in autumn do this too: use universal time), or name the column of "
-                "documents, inside which time goes forward"
-            )
-        self._time = times[-1]
-        self._note_times(column, times)
-        return times
-
-    def _note_times(self, column: Any, times: Array) -> None:
-        """Keep the earliest and the latest time, as they are written."""
-        at = int(times.argmin()), int(times.argmax())
-        low, high = ((times[row], str(column[row])) for row in at)
-        self._span = (low, high) if self._span is None else (min(self._span[0], low), max(self._span[1], high))
-
-    @property
-    def time_span(self) -> list[str] | None:
-        """The earliest and the latest time as they are written; None without times."""
-        return None if self._span is None else [said for _, said in self._span]
-
     def _without_missing(self, column: Any) -> tuple[Any, Array | None]:
         """Return a batch as what values are taken as, and which are missing."""
-        import pyarrow as pa
-
         if self.kind in ("float", "whole"):
-            column = self._as_numbers(column)
-            numbers = column.to_numpy(zero_copy_only=False)
-            missing = np.isnan(numbers)
-            column = numbers
+            column = self._as_numbers(column).to_numpy(zero_copy_only=False)
+            missing = np.isnan(column)
+            if self._rules.marks.numbers:
+                missing |= np.isin(column, self._rules.marks.numbers)
+                column = np.where(missing, np.nan, column)
         else:
-            if not _is_dictionary_of_text(column):
-                column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-                column = column.cast(pa.int64() if self.kind == "int" else pa.string())
-            missing = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else np.zeros(0, bool)
+            column = self._as_symbols(column)
+            missing = self._missing_symbols(column)
+            if self.kind in WRITTEN:
+                self._check_written(column.drop_null())
         if not missing.any():
             return column, None
         if self._rules.refuse_missing:
@@ -245,10 +219,47 @@ class Rows:
             )
         return column, missing
 
+    def _as_symbols(self, column: Any) -> Any:
+        """A batch as a dictionary of symbols, in which what is missing is null."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not _is_dictionary_of_text(column):
+            column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+            column = column if self.kind in ("int", "big") else column.cast(pa.string())
+            column = column.dictionary_encode()
+        words = {word for word in self._missing_words if not word or self.kind in WRITTEN}  # NA may be a name
+        symbols = column.dictionary.to_pylist()
+        marked = words.union(self._rules.marks.of_symbols(symbols))
+        missing = [symbol is None or symbol in marked for symbol in symbols]
+        if not any(missing):
+            return column
+        indices = pc.if_else(
+            pa.array(missing).take(column.indices), pa.scalar(None, column.indices.type), column.indices
+        )
+        return pa.DictionaryArray.from_arrays(indices, column.dictionary)
+
+    def _missing_symbols(self, column: Any) -> Array:
+        nothing = np.zeros(len(column), bool)
+        return column.indices.is_null().to_numpy(zero_copy_only=False) if column.null_count else nothing
+
+    def _check_written(self, column: Any) -> None:
+        """Refuse text that is no number of the kind that is read."""
+        import pyarrow.compute as pc
+
+        symbols = column.dictionary.take(pc.unique(column.indices))
+        if not pc.all(pc.match_substring_regex(symbols, WRITTEN[self.kind])).as_py():
+            raise NotOfTypeError
+
     def _as_numbers(self, column: Any) -> Any:
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        if self._rules.marks.words and pa.types.is_string(column.type):
+            column = pc.if_else(
+                pc.is_in(column, pa.array(self._rules.marks.words)), pa.scalar(None, column.type), column
+            )
         try:
             return column.cast(pa.float64(), safe=pa.types.is_string(column.type))
         except pa.ArrowInvalid:
@@ -275,7 +286,8 @@ class Rows:
             row = int(np.argmax(numbers <= 0))
             raise InputError(
                 f"{self.where(row)} is {numbers[row]:g}: prices are above 0, or have no logarithm; for what may be 0 "
-                "or negative take differences, as_='changes' instead of returns"
+                "or negative take differences, as_='changes' instead of returns; and if it marks what is missing, name "
+                f"it, missing_values=[{numbers[row]:g}]"
             )
 
     def _as_whole(self, numbers: Array, kept: Array) -> Any:
@@ -294,9 +306,11 @@ class Rows:
 
     def _encode(self, column: Any) -> Array:
         """Number the symbols in the order in which they are met."""
-        column = column.dictionary_encode()
+        import pyarrow as pa
+
+        column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         if self._dictionary is None or not column.dictionary.equals(self._dictionary):
-            self._dictionary, symbols = column.dictionary, column.dictionary.to_pylist()
+            self._dictionary, symbols = column.dictionary, map(_plain, column.dictionary.to_pylist())
             table = [self._index.setdefault(symbol, len(self._index)) for symbol in symbols]
             self._table = np.array(table, code_dtype(len(self._index)))
         if len(self._table) == 0:
@@ -304,18 +318,29 @@ class Rows:
         return recode(column.indices.to_numpy(zero_copy_only=False), self._table)
 
 
-def joined(columns: list[Any]) -> Any:
-    """One column that tells documents of several; where one of them says nothing, neither does this."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if len(columns) == 1:
-        return columns[0]
-    return pc.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), _BETWEEN)
-
-
 def _shown(document: Any) -> str:
-    return str(document).replace(_BETWEEN, ", ")
+    return str(document).replace(BETWEEN, ", ")
+
+
+def _plain(symbol: Any) -> Any:
+    """Whole numbers are Python's own, whatever they were stored as."""
+    return int(symbol) if isinstance(symbol, Decimal) else symbol
+
+
+def _written_back(symbols: list[Any]) -> dict[Any, Symbol]:
+    """What symbols are called that are text: numbers where all of them, written back, are that text again.
+
+    >>> list(_written_back(["10", "2"]).values()), list(_written_back(["3.0", "1.0"]).values())
+    ([10, 2], [3, 1])
+    >>> list(_written_back(["1", "01"]).values()), list(_written_back(["1", "1.0"]).values())
+    (['1', '01'], ['1', '1.0'])
+    """
+    bare = [symbol.strip() for symbol in symbols]
+    if len(set(bare)) == len(bare):  # white space around numbers does not tell any two apart
+        for written in (_INTEGER, _WITH_POINT):
+            if all(map(written.fullmatch, bare)):
+                return {symbol: int(text.removesuffix(".0")) for symbol, text in zip(symbols, bare, strict=True)}
+    return {symbol: symbol for symbol in symbols}
 
 
 def _emptied(parts: list[Array]) -> Iterator[Array]:

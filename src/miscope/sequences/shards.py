@@ -135,7 +135,7 @@ def _refuse_whole(options: Mapping[str, Any]) -> None:
         )
     if conversion is not None and conversion.cut == "numbers":
         raise InputError(f"as_={as_!r} gives real numbers; shards must give symbols, as with as_='edges:-1,0,1'")
-    by_usual_step = gaps is None and conversion is not None and conversion.change is not None
+    by_usual_step = gaps is None and conversion is not None and conversion.needs_numbers
     is_duration = gaps == "none" or (isinstance(gaps, str) and re.search(r"[a-z]\s*$", gaps))
     if options.get("time") is not None and (by_usual_step or (gaps is not None and not is_duration)):
         raise InputError(

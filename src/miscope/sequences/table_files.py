@@ -13,6 +13,7 @@ from typing import Any
 
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
+from miscope.sequences.quoting import Quotes, tell_quotes
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import STDIN
 from miscope.sequences.streams import Meter, for_arrow, has_suffix, name_of, open_raw, open_stream, size_of
@@ -57,6 +58,8 @@ class TableFile(abc.ABC):
         What provenance keeps of the file, after it was read.
     metadata
         What a Parquet file says of itself beside its columns.
+    marks
+        Words that stand for missing values; those of text files only: all others have nulls.
     """
 
     name: str
@@ -65,9 +68,10 @@ class TableFile(abc.ABC):
     has_header: bool = True
     record: dict[str, Any]
     metadata: dict[bytes, bytes] | None = None
+    marks: tuple[str, ...] = ()
 
     @abc.abstractmethod
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """Yield record batches of these columns.
 
         Parameters
@@ -76,7 +80,9 @@ class TableFile(abc.ABC):
             Names, and the types they are read as: those of text files; of others whole numbers as numbers with
             fractions, and ``large_string`` for whole texts, which need no dictionary.
         text
-            Whether the values are text, so that of all marks for what is missing only the empty field counts.
+            Whether the values are whole texts, of which those that are empty are nulls.
+        marks
+            Words that are nulls too, where numbers are read from text.
 
         Raises
         ------
@@ -86,7 +92,12 @@ class TableFile(abc.ABC):
 
 
 def open_table(
-    file: str, separator: str | None, encoding: str, meter: Meter, wanted: Collection[str] = ()
+    file: str,
+    separator: str | None,
+    encoding: str,
+    meter: Meter,
+    wanted: Collection[str] = (),
+    quoting: str | None = None,
 ) -> TableFile:
     """Open a file as what its first bytes and its name say.
 
@@ -115,20 +126,33 @@ def open_table(
 
     if is_json_lines(file):
         return JsonFile(file, meter)
-    return TextFile(file, separator, encoding, meter, wanted)
+    return TextFile(file, separator, encoding, meter, wanted, quoting)
 
 
 class TextFile(TableFile):
     """CSV and its kin: parsed as a stream, decompressed on the way."""
 
-    def __init__(self, file: str, separator: str | None, encoding: str, meter: Meter, wanted: Collection[str]) -> None:
+    def __init__(
+        self,
+        file: str,
+        separator: str | None,
+        encoding: str,
+        meter: Meter,
+        wanted: Collection[str],
+        quoting: str | None,
+    ) -> None:
+        from pyarrow import csv
+
         self.name, self._file, self._encoding, self._meter = name_of(file), file, encoding, meter
+        self.marks = tuple(csv.ConvertOptions().null_values)
         self._input = Input(file)
         with self._input.open() as stream:
             head = stream.read(BLOCK + 1)  # the first block, and that it is not the last
         if not head[:HEAD].strip():
             raise InputError(f"{self.name!r} is empty")
         self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:HEAD]))
+        self._is_quoting_given = quoting is not None
+        self.quotes = self._quotes() if quoting is None else Quotes(quoting)
         self.has_header = True
         names, types = self._columns(head)
         if not set(names) & set(wanted) and all(map(_is_number, names)):
@@ -139,7 +163,7 @@ class TextFile(TableFile):
             twice = next(name for name in names if names.count(name) > 1)
             raise InputError(f"{self.name!r} has two columns of the name {twice!r}; rename one of them")
 
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """See `TableFile`."""
         records: list[dict[str, Any]] = []
         with (
@@ -147,8 +171,29 @@ class TextFile(TableFile):
             self._input.open(self._meter, records) as stream,
             for_arrow(stream) as source,
         ):
-            yield from self._parsed(source, columns, text, self._encoding)
+            yield from self._parsed(source, columns, text, self._encoding, marks=marks)
         self.record = records[0]
+
+    def notes(self) -> list[str]:
+        """What is to be said of quotation marks that were not asked for, and make a difference."""
+        if self._is_quoting_given or self.quotes.line is None:
+            return []
+        if self.quotes.how == "none":
+            return [
+                f"line {self.quotes.line:,} of {self.name!r} has a quotation mark that no other closes in its cell, "
+                "and every line by itself has all columns: such marks are taken as symbols, quoting='none'; for fields "
+                "that hold separators or line ends pass quoting='fields'"
+            ]
+        return [
+            f"the field that begins in line {self.quotes.line:,} of {self.name!r} spans {self.quotes.span:,} lines, "
+            "for it stands between quotation marks, quoting='fields'; if these are symbols, pass quoting='none'"
+        ]
+
+    def _quotes(self) -> Quotes:
+        """What the quotation marks of the whole file are, which its beginning does not tell."""
+        with self._explained(), self._input.open() as stream:
+            text = io.TextIOWrapper(io.BufferedReader(Unclosed(stream), BLOCK), self._encoding)
+            return tell_quotes(iter(lambda: text.read(BLOCK), ""), str(self.separator))
 
     def _columns(self, head: bytes) -> tuple[list[str], list[Any]]:
         with self._explained():
@@ -157,14 +202,23 @@ class TextFile(TableFile):
             schema = self._parsed(in_memory(decoded), {}, False, "utf-8", size).schema
         return schema.names, schema.types
 
-    def _parsed(self, source: Any, columns: Mapping[str, Any], text: bool, encoding: str, size: int = 0) -> Any:
+    def _parsed(
+        self,
+        source: Any,
+        columns: Mapping[str, Any],
+        text: bool,
+        encoding: str,
+        size: int = 0,
+        marks: Collection[str] = (),
+    ) -> Any:
         from pyarrow import csv
 
         convert = csv.ConvertOptions(include_columns=list(columns), column_types=columns, strings_can_be_null=text)
-        if text:
-            convert.null_values = [""]
+        convert.null_values = [""] if text else [*self.marks, *marks]
         one = len(getattr(self, "types", "??")) == 1  # then an empty line is a missing value
         parse = csv.ParseOptions(delimiter=self.separator, newlines_in_values=True, ignore_empty_lines=not one)
+        if self.quotes.how == "none":
+            parse.quote_char, parse.newlines_in_values = False, False
         read = csv.ReadOptions(block_size=size or BLOCK, encoding=encoding, use_threads=False)
         read.autogenerate_column_names = not self.has_header
         return csv.open_csv(source, read, parse, convert)
@@ -188,8 +242,25 @@ class TextFile(TableFile):
             return InputError(f"unknown encoding {encoding!r}; usual ones are utf-8, latin-1, cp1252")
         return FormatError(
             f"{name} cannot be read as a table whose columns are separated by {self.separator!r}: {error}; name the "
-            "separator if it is another one"
+            "separator if it is another one, and pass quoting='none' if quotation marks do not stand around fields"
         )
+
+
+class Unclosed(io.RawIOBase):
+    """A stream as what a reader of text takes, who would close it otherwise."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as much as there is, up to the size of `buffer`."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class ParquetFile(TableFile):
@@ -202,7 +273,7 @@ class ParquetFile(TableFile):
             self.metadata = parquet.schema_arrow.metadata
         self.record = {"name": self.name, "bytes": size_of(file)}
 
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """See `TableFile`."""
         import pyarrow as pa
 
@@ -236,7 +307,7 @@ class ArrowFile(TableFile):
             self.types = {field.name: field.type for field in schema}
         self.record = {"name": self.name, "bytes": size_of(file)}
 
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """See `TableFile`."""
         with self._batches() as (_, batches, n_batches):
             report = _share(self._meter, self.record["bytes"], n_batches)
@@ -278,7 +349,7 @@ class FrameTable(TableFile):
             raise InputError(f"the data frame has two columns of the name {twice!r}; rename one of them")
         self.record = {"name": self.name, "bytes": table.nbytes}
 
-    def batches(self, columns: Mapping[str, Any], text: bool) -> Iterator[Any]:
+    def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
         """See `TableFile`."""
         batches = self._table.select(list(columns)).to_batches(max_chunksize=ROWS)
         report = _share(self._meter, self.record["bytes"], len(batches))

@@ -10,28 +10,31 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
-from miscope.sequences.codes import code_dtype
+from miscope.sequences.calendars import settle
+from miscope.sequences.codes import Array, code_dtype
+from miscope.sequences.column_kinds import checked_alphabet, checked_columns, conversion_of, kinds_of
 from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
-from miscope.sequences.foreign import refuse_saved_table
 from miscope.sequences.frames import Frame, is_frame, to_arrow
 from miscope.sequences.json_lines import JsonFile
 from miscope.sequences.list_columns import read_lists
+from miscope.sequences.missing import Marks, checked_marks, note_on_constants
+from miscope.sequences.notes import noted
 from miscope.sequences.numbers import Conversion
-from miscope.sequences.prices import Gaps, check_gaps, split_at_gaps
-from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_not_number, joined, not_a_number
+from miscope.sequences.prices import Gaps, check_gaps, note_on_gaps, split_at_gaps
+from miscope.sequences.quoting import QUOTING
+from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_not_number, not_a_number
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
 from miscope.sequences.string_columns import check_text_column, is_string_lists, read_string_lists, read_texts
 from miscope.sequences.table_files import FrameTable, NotOfTypeError, TableFile, TextFile, open_table
+from miscope.sequences.tellers import Tellers
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["MISSING", "read_table"]
 
 MISSING = ("break", "refuse")
-LONG = 200
-ORDER = ["int", "float", "string"]
 
 
 class Names(NamedTuple):
@@ -51,9 +54,11 @@ def read_table(
     as_: str | None = None,
     gaps: Gaps = None,
     separator: str | None = None,
+    quoting: str | None = None,
     encoding: str = "utf-8",
     alphabet: Sequence[Symbol] | None = None,
     missing: str = "break",
+    missing_values: Any = None,
     unit: str | None = None,
     tokenizer: Any = None,
     fold_case: bool = False,
@@ -90,22 +95,31 @@ def read_table(
         A column that says of which document each row is: a new one begins wherever its value changes. The rows of one
         document stand together. Several columns, such as ``["bird", "bout"]``, say it together.
     time
-        A column of times, which must go forward inside documents: dates, times (ISO 8601, or 10/31/2019, 31.10.2019,
-        20191031 and the like), or numbers.
+        A column of times, which must go forward inside documents: dates, times (ISO 8601, or 10/31/2019, 31.10.2019
+        and the like; digits such as 201910, 20191031, 2019103118, 201910311805, 20191031180500), or numbers. Where day
+        and month could be either, or digits a calendar or a number, the whole column decides: even steps do. Readings
+        that are as good as each other, and cut the data differently, are refused.
     as_
         What to make of the column, in the grammar of `Conversion`: ``"symbols"``, ``"numbers"``, ``"sign"``,
         ``"quantiles:4"``, ``"edges:-1,0,1"``, ``"deviations:0.5,1"``, ``"volatility:4"``, ``"returns"``,
         ``"returns:sign"``, ``"changes:quantiles:4"``, … By default strings and whole numbers are symbols, numbers with
-        fractions numbers. (With ``"symbols"``, whole numbers that are stored with fractions are symbols too: so pandas
-        stores them beside missing values.)
+        fractions numbers. Symbols of a text file keep their text: they are called by numbers only where every number,
+        written back, is that text again, so that ``1``, ``01`` and ``1.0`` are three. (With ``"symbols"``, whole
+        numbers that are stored with fractions are symbols too: so pandas stores them beside missing values.)
     gaps
         With a `time` column: where a document ends because the next row is too much later, as in `returns`. By default
-        returns and changes are not taken across gaps, nor are pairs of them: steps of more than three times the usual
-        one end a document, unless the usual step is a day or longer. Anything else has no gaps, unless they are asked
-        for. ``"none"`` takes returns and pairs across all gaps.
+        numbers, and what is made of them (returns, signs, quantiles), have no pairs across gaps: a step ends a document
+        that stands out of the others, longer than three usual ones and at least twice as long as the longest one that
+        is no gap; unless the usual step is a day or longer. Symbols have no gaps, unless they are asked for; where
+        some steps stand out, a warning says so. ``"none"`` takes returns and pairs across all gaps.
     separator
         What stands between the columns of a text; by default a tab in ``.tsv`` files, and in others what the first line
         has most of: comma, tab, semicolon or bar.
+    quoting
+        What quotation marks (``"``) are in a text: ``"fields"``, they stand around fields, which may hold separators
+        and line ends then; ``"none"``, they are characters as all others, as in files of tagged words. By default they
+        are characters where some cell begins with one that it does not end with, and yet every line by itself has all
+        columns. Where that makes a difference, a warning says so.
     encoding
         How text is written as bytes.
     alphabet
@@ -121,6 +135,9 @@ def read_table(
     missing
         Empty fields of text columns; in columns of numbers also nulls, NaN, NA, and the like: ``"break"`` begins a new
         document behind a missing value and counts them in the provenance, ``"refuse"`` says where the first one is.
+    missing_values
+        What stands for a missing value besides: a number or a word, or several, such as ``[-9999, "none"]``. A warning
+        says where a constant repeats far outside all other numbers, and is not named here.
     label
         What to call the data in results; by default file, column and conversion.
     progress
@@ -136,43 +153,57 @@ def read_table(
     ------
     InputError
         A file or column is not there, a value is not what it must be (the message says in which row, counted from 1
-        below the names of the columns), times do not ascend, rows of documents are apart, or nothing is left.
+        below the names of the columns), times do not ascend or could be read in several ways that make a difference,
+        rows of documents are apart, or nothing is left.
+
+    Warns
+    -----
+    MiscopeWarning
+        Quotation marks, gaps or constants were taken in one of two ways that are possible; what was said stands in the
+        provenance too, as ``"notes"``.
     """
     conversion = None if as_ is None else Conversion.parse(as_)
     choice(missing, MISSING, "way with missing values")
-    symbols = _checked_alphabet(alphabet, conversion)
-    _check_options(gaps, time, separator)
+    symbols = checked_alphabet(alphabet, conversion)
+    _check_options(gaps, time, separator, quoting)
+    marks = Marks() if missing_values is None else checked_marks(missing_values)
     as_texts = {"unit": unit, "tokenizer": tokenizer, "fold_case": fold_case or None}
     as_texts = {name: value for name, value in as_texts.items() if value is not None}
-    _check_texts(as_texts, {"as_": as_, "document": document, "time": time, "gaps": gaps, "alphabet": alphabet})
+    only_cells = {"as_": as_, "document": document, "time": time, "gaps": gaps, "alphabet": alphabet}
+    _check_texts(as_texts, only_cells | {"missing_values": missing_values})
     made_by = None if tokenizer is None else tokenizer_from(tokenizer)
     tellers = [] if document is None else [document] if isinstance(document, str) else list(document)
     others = [*tellers, *([] if time is None else [time])]
     wanted = {*others, *([] if column is None else [column])}
-    tables, named, meter = _opened(path, separator, encoding, progress, wanted)
-    column = _checked_columns(tables, column, others)
+    tables, named, meter = _opened(path, separator, quoting, encoding, progress, wanted)
+    column = checked_columns(tables, column, others)
     said: dict[str, Any] = {
         "reader": "read_table",
         "label": label if label is not None else f"{named} {column}" + (f", {as_}" if as_ is not None else ""),
         "column": column,
     }
+    of_text = [table for table in tables if isinstance(table, TextFile)]
+    if of_text:
+        ways = dict.fromkeys(table.quotes.how for table in of_text)
+        said["quoting"] = next(iter(ways)) if len(ways) == 1 else [table.quotes.how for table in of_text]
     if any(all(holds(table.types[column]) for table in tables) for holds in (is_lists, is_string_lists)):
-        _refuse_for_lists(column, document, time, conversion, as_texts)
+        _refuse_for_lists(column, document, time, conversion, as_texts, marks)
         return _lists(tables, column, missing, symbols, made_by, said)
     if as_texts:
         check_text_column(tables, column)
+        said = noted(said, [note for table in of_text if table.quotes.how == "none" for note in table.notes()])
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
     rules = Rules(
         refuse_missing=missing == "refuse",
         positive=conversion is not None and conversion.change == "log",
-        keep_times=gaps is not None or (conversion is not None and conversion.change is not None),
+        marks=marks,
     )
-    kinds = _kinds(tables, column, conversion, symbols)
+    kinds = kinds_of(tables, column, conversion, symbols, bool(marks.words))
     rows = _read(tables, Names(column, tellers, time), kinds, rules, meter)
     if rows.n_values == 0:
         raise InputError(f"there is not one value in column {column!r} of {named}")
     if conversion is None:
-        conversion = _conversion_of(rows, column)
+        conversion = conversion_of(rows, column)
     said |= {
         "document": tellers[0] if len(tellers) == 1 else tellers or None,
         "time": time,
@@ -183,28 +214,39 @@ def read_table(
         "rows": rows.n_rows,
         "sources": [table.record for table in tables],
     }
-    if (span := rows.time_span) is not None:
-        said["times"] = span
+    if marks.words:
+        said["missing"]["values"] = list(marks.words)
+    said = noted(said, [note for table in of_text for note in table.notes()])
     return _made(rows, conversion, symbols, gaps, said)
 
 
 def _opened(
-    path: Paths | Frame, separator: str | None, encoding: str, progress: Progress | None, wanted: Collection[str]
+    path: Paths | Frame,
+    separator: str | None,
+    quoting: str | None,
+    encoding: str,
+    progress: Progress | None,
+    wanted: Collection[str],
 ) -> tuple[list[TableFile], str, Meter]:
     """The tables, what to call all of them, and the meter of their reading."""
     if is_frame(path):
-        if separator is not None:
-            raise InputError("a data frame has its columns already: leave the separator out")
+        if separator is not None or quoting is not None:
+            raise InputError("a data frame has its columns already: leave separator and quoting out")
         meter = Meter([], progress)
         frame = FrameTable(to_arrow(path), meter)
         return [frame], frame.name, meter
     files = expand(path)  # type: ignore[arg-type]
     meter = Meter(files, progress)
-    return [open_table(file, separator, encoding, meter, wanted) for file in files], label_of(files), meter
+    tables = [open_table(file, separator, encoding, meter, wanted, quoting) for file in files]
+    if quoting is not None and not any(isinstance(table, TextFile) for table in tables):
+        raise InputError(f"quoting is for tables that are text, such as .csv; {tables[0].name!r} is none: leave it out")
+    return tables, label_of(files), meter
 
 
-def _check_options(gaps: Gaps, time: str | None, separator: str | None) -> None:
+def _check_options(gaps: Gaps, time: str | None, separator: str | None, quoting: str | None) -> None:
     check_gaps(gaps)
+    if quoting is not None:
+        choice(quoting, QUOTING, "quoting")
     if gaps not in (None, "none") and time is None:
         raise InputError("gaps are gaps in time: name the column of times too, with time='…', or leave gaps out")
     if separator is not None and (len(separator) != 1 or separator in '\r\n"'):
@@ -215,20 +257,43 @@ def _made(
     rows: Rows, conversion: Conversion, alphabet: tuple[Symbol, ...] | None, gaps: Gaps, provenance: dict[str, Any]
 ) -> Sequences | Series:
     """Put together what was read."""
-    offsets = rows.offsets
-    if rows.has_times:
-        offsets, cut = split_at_gaps(rows.times, offsets, gaps, rows.time_reader.second)
-        provenance["gaps"] = cut
+    offsets, notes = rows.offsets, list[str]()
+    if provenance["time"] is not None:
+        offsets, notes = _at_gaps(rows, conversion.needs_numbers, gaps, provenance)
+    if conversion.needs_numbers:
+        notes += note_on_constants(rows.values, str(provenance["column"]))
+    provenance = noted(provenance, notes)
     if len(offsets) - 1 == len(rows.names) <= MAX_NAMES:
         provenance["documents"] = rows.names
     if not conversion.needs_numbers:
         codes, known = rows.codes(alphabet)
+        if all(isinstance(symbol, int) and abs(symbol) < 1 << 53 for symbol in known):
+            numbers = np.array(known, np.float64)
+            provenance = noted(provenance, note_on_constants(numbers[codes], str(provenance["column"]), codes=True))
         return Sequences(codes, offsets, len(known), known, provenance)
     made = conversion.apply(Series(rows.values, offsets, provenance))
     if made.n_documents != len(rows.names) and "documents" in made.provenance:
         kept = {name: value for name, value in made.provenance.items() if name != "documents"}
         return dataclasses.replace(made, provenance=kept)
     return made
+
+
+def _at_gaps(rows: Rows, of_numbers: bool, gaps: Gaps, provenance: dict[str, Any]) -> tuple[Array, list[str]]:
+    """Where documents begin and end when gaps in time are borders too, and what is to be said of that."""
+    rule = gaps if of_numbers or gaps is not None else "none"
+    reading = settle(rows.time_reader.readings, rows.offsets, rule)
+    offsets, cut = split_at_gaps(reading.times, rows.offsets, rule, reading.second)
+    provenance |= {"times": reading.span, "times_read_as": reading.how, "gaps": cut}
+    if rule == gaps:
+        return offsets, note_on_gaps(cut, np.diff(offsets))
+    _, unasked = split_at_gaps(reading.times, rows.offsets, None, reading.second)
+    if not unasked["found"]:
+        return offsets, []
+    return offsets, [
+        f"there are {unasked['found']:,} gaps in the times of column {provenance['time']!r}, and pairs of symbols are "
+        "taken across them: gaps='1h' begins a new document behind each gap of more than an hour, gaps='none' says "
+        "that this is meant"
+    ]
 
 
 def _lists(
@@ -261,7 +326,10 @@ def _refuse_for_lists(
     time: str | None,
     conversion: Conversion | None,
     as_texts: dict[str, Any],
+    marks: Marks,
 ) -> None:
+    if marks.words:
+        raise InputError(f"column {column!r} holds lists, in which no value may be missing: leave missing_values out")
     if document is not None or time is not None or (conversion is not None and conversion.needs_numbers):
         raise InputError(
             f"column {column!r} holds lists, every row a document of its own: leave document, time and as_ out"
@@ -314,13 +382,16 @@ def _read_one(table: TableFile, names: Names, rows: Rows) -> None:
     import pyarrow as pa
 
     value, tellers, time = names
-    types = {"int": pa.int64(), "string": pa.string()}
+    types = {"int": pa.int64(), "big": pa.decimal256(76, 0), "float": pa.float64(), "whole": pa.float64()}
     others = [*tellers, *([] if time is None else [time])]
-    columns = dict.fromkeys(others, pa.string()) | {value: types.get(rows.kind, pa.float64())}
-    rows.begin(table.name)
-    for batch in table.batches(columns, rows.kind == "string"):
-        documents = joined([batch.column(name) for name in tellers]) if tellers else None
-        rows.add(batch.column(value), documents, None if time is None else batch.column(time))
+    columns = dict.fromkeys(others, pa.string()) | {value: types.get(rows.kind, pa.string())}
+    if rows.kind == "big" and isinstance(table, JsonFile):
+        table.check_whole_numbers(value)
+    rows.begin(table.name, table.marks)
+    told = Tellers(tellers, isinstance(table, TextFile))
+    for batch in table.batches(columns, False, rows.marks.words):
+        rows.add(batch.column(value), told.of(batch), None if time is None else batch.column(time))
+    told.check(table.name)
 
 
 def _bad_value(table: TableFile, column: str) -> InputError:
@@ -341,101 +412,3 @@ def _bad_value(table: TableFile, column: str) -> InputError:
             return not_a_number(f"row {before + row + 1:,} of {table.name!r}", values[row].as_py())
         before += len(values)
     return InputError(f"column {column!r} of {table.name!r} holds something that is no number")
-
-
-# What the columns are
-
-
-def _checked_columns(tables: list[TableFile], column: str | None, others: list[str]) -> str:
-    """Return the name of the column of values, after making sure that all columns are in all tables."""
-    if column is None:
-        for table in tables:
-            refuse_saved_table(table.metadata, table.name)
-        left = [name for name in tables[0].types if name not in others]
-        if len(left) != 1:
-            raise InputError(
-                f"{tables[0].name!r} has {len(left)} columns that could be read; name one with column='…' (one of: "
-                f"{', '.join(tables[0].types)})"
-            )
-        column = left[0]
-    if column in others or len(set(others)) < len(others):
-        raise InputError("column, document and time must be different columns")
-    for table in tables:
-        for name in (column, *others):
-            _check_column(name, table)
-    return column
-
-
-def _check_column(name: str, table: TableFile) -> None:
-    names = list(table.types)
-    if name in names:
-        return
-    same = next((known for known in names if known.casefold() == str(name).casefold()), None)
-    if same is not None:
-        raise InputError(f"{table.name!r} has no column {name!r}; did you mean {same!r}? (one of: {', '.join(names)})")
-    choice(name, names, f"column of {table.name!r}:")
-
-
-def _kinds(
-    tables: list[TableFile], column: str, conversion: Conversion | None, alphabet: Collection[Symbol] | None
-) -> list[str]:
-    """As what the values can be taken, in the order in which to try it."""
-    found = {_kind(table, column) for table in tables}
-    if conversion is not None and conversion.needs_numbers:
-        return ["float"]
-    if alphabet is not None and all(isinstance(symbol, str) for symbol in alphabet):
-        return ["string"]
-    most = max(map(ORDER.index, found))
-    kinds = ORDER[most:] if any(isinstance(table, TextFile) for table in tables) else [ORDER[most]]
-    if kinds == ["int"] and any(isinstance(table, JsonFile) for table in tables):
-        kinds = ["int", "float"]  # numbers with fractions may come later
-    return kinds if conversion is None else ["whole" if kind == "float" else kind for kind in kinds]
-
-
-def _kind(table: TableFile, column: str) -> str:
-    import pyarrow as pa
-
-    kind = table.types[column]
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_integer(kind) or pa.types.is_null(kind):
-        return "int"
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "float"
-    if isinstance(table, TextFile) or pa.types.is_boolean(kind) or "string" in str(kind):
-        return "string"
-    raise InputError(
-        f"column {column!r} of {table.name!r} holds {kind}, neither symbols nor numbers: it must hold strings, whole "
-        "numbers, numbers with fractions, or lists of codes or strings"
-    )
-
-
-def _checked_alphabet(alphabet: Sequence[Symbol] | None, conversion: Conversion | None) -> tuple[Symbol, ...] | None:
-    if alphabet is None:
-        return None
-    if conversion is not None and conversion.needs_numbers:
-        raise InputError(f"as_={conversion.text!r} makes symbols of its own: leave the alphabet out")
-    symbols = tuple(symbol.item() if isinstance(symbol, np.generic) else symbol for symbol in alphabet)
-    if len(set(symbols)) < len(symbols):
-        raise InputError("the alphabet has a symbol twice; every code needs a symbol of its own")
-    return symbols
-
-
-def _conversion_of(rows: Rows, column: str) -> Conversion:
-    """What is made of a column by default, from what it was read as."""
-    if rows.kind == "float":
-        return Conversion.parse("numbers")
-    words = rows.not_numbers()
-    if words is not None:  # one word among prices makes text of all of them
-        raise InputError(
-            f"column {column!r} is nearly all numbers, but for {', '.join(map(repr, words[:3]))}: for numbers correct "
-            "these values, or leave them empty, and read it with as_='numbers' (which says where they are); for "
-            "symbols pass as_='symbols'"
-        )
-    length = rows.mean_length()
-    if length >= LONG:
-        raise InputError(
-            f"column {column!r} holds texts of {length:,.0f} characters on average, not symbols: unit='character' or "
-            "unit='word', or a tokenizer, reads what they are made of; as_='symbols' takes every text as one symbol"
-        )
-    return Conversion.parse("symbols")

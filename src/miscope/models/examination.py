@@ -24,7 +24,7 @@ from miscope.sequences.hugging_face import told
 __all__ = ["Examination", "Subject", "examine", "networks_in", "weights_of"]
 
 _SHORT, _CUTS = 16, (1, 5, 11)  # symbols read at first, and where what follows is changed, or left out
-_USUAL, _HORIZON = 512, 2048  # symbols that are read where nothing says how many can be, and where something does
+_USUAL, _HORIZON = 512, 1024  # symbols that are read where nothing says how many can be, and where something does
 _LONGEST_READ = 8192  # up to a place that is marked
 _MOST_WORK = 1 << 37  # parameters times symbols of one call: 1,100 symbols of a network of 124 million
 _MOST_NUMBERS = 1 << 27  # log-probabilities of one call
@@ -141,7 +141,8 @@ def _affordable(subject: Subject, size: int) -> int:
 
 def _drawn(subject: Subject, n: int, length: int) -> Tensor:
     """Documents of codes that the model may read, int64 of shape (n, length); the first has all special ones."""
-    drawn = np.random.default_rng(_SEED).choice(subject.codes, (n, length))
+    plain = np.setdiff1d(subject.codes, subject.special)
+    drawn = np.random.default_rng(_SEED).choice(plain if len(plain) > 1 else subject.codes, (n, length))
     special = subject.special[: len(range(2, length, 3))]
     drawn[0, 2 : 2 + 3 * len(special) : 3] = special
     if subject.first is not None:

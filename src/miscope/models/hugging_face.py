@@ -60,6 +60,7 @@ class HuggingFaceModel(nn.Module):
 
     Notes
     -----
+    Symbols that are spelt as padding are symbols as all others: networks are told to look at them, and where they stand.
     Symbols are read one by one with the library's own cache of keys and values, or state. Where a network has none, or
     one that does not give the same as reading the whole, everything is read again for each symbol, which is slow.
     """
@@ -71,6 +72,7 @@ class HuggingFaceModel(nn.Module):
         self._cache = next((name for name in ("past_key_values", "cache_params", "state") if name in known), None)
         self._whole: dict[str, Any] = {"use_cache": False} if "use_cache" in known else {}
         self._takes_mask = "attention_mask" in known
+        self._first_position = _first_position(network) if "position_ids" in known else None
         config: Any = network.config
         self._settings = list(_settings(config.to_dict()))
         self.longest = self.horizon = _stated(config.get_text_config())
@@ -150,13 +152,14 @@ class HuggingFaceModel(nn.Module):
         n, length = codes.shape
         if not length:
             return CachedState(n, 0, None)
-        output = self.network(input_ids=codes, use_cache=True)
+        output = self.network(input_ids=codes, use_cache=True, **self._placed(codes))
         return CachedState(n, length, getattr(output, str(self._cache)))
 
     def _step_cached(self, codes: Tensor, state: CachedState) -> tuple[Tensor, CachedState]:
         given = {} if state.cache is None else {str(self._cache): state.cache}
-        output = self.network(input_ids=codes[:, None], use_cache=True, **given)
-        cache = getattr(output, str(self._cache))
+        placed = self._placed(codes[:, None], state.length)
+        output = self.network(input_ids=codes[:, None], use_cache=True, **given, **placed)
+        cache = getattr(output, str(self._cache), None)
         if cache is None:
             raise InputError("the network returns no cache")
         return self._laws(output.logits[:, -1]), CachedState(state.n, state.length + 1, cache)
@@ -166,9 +169,15 @@ class HuggingFaceModel(nn.Module):
         return self._laws_behind(read)[:, -1], CachedState(state.n, state.length + 1, read)
 
     def _laws_behind(self, read: Tensor) -> Tensor:
-        # A mask of ones: some take symbols for padding that are equal to its code.
         mask = {"attention_mask": torch.ones_like(read)} if self._takes_mask else {}
-        return self._laws(self.network(input_ids=read, **mask, **self._whole).logits)
+        return self._laws(self.network(input_ids=read, **mask, **self._placed(read), **self._whole).logits)
+
+    def _placed(self, codes: Tensor, before: int = 0) -> dict[str, Tensor]:
+        """Positions, for networks that otherwise count none for symbols whose code is that of padding."""
+        if self._first_position is None:
+            return {}
+        positions = torch.arange(codes.shape[1], device=codes.device) + before + self._first_position
+        return {"position_ids": positions.expand(codes.shape)}
 
     def _laws(self, logits: Tensor) -> Tensor:
         return torch.log_softmax(logits[..., : self.alphabet_size].float(), dim=-1)
@@ -176,6 +185,13 @@ class HuggingFaceModel(nn.Module):
     def _first(self, n: int) -> Tensor:
         """Start tokens of n documents, int64 of shape (n,)."""
         return torch.full((n,), self._start, device=device_of(self))
+
+
+def _first_position(network: nn.Module) -> int | None:
+    """The position of the first symbol, where those before it stand for padding; None where it is 0."""
+    tables = (getattr(module, "position_embeddings", None) for module in network.modules())
+    padding = next((table.padding_idx for table in tables if isinstance(table, nn.Embedding)), None)
+    return None if padding is None else padding + 1
 
 
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -104,9 +104,10 @@ class Examination:
 
     def about(self, length: int) -> tuple[str, ...]:
         """What a reader has to know of documents of this length."""
+        length = length if self.longest is None else min(length, self.longest)  # where it slides, no more is read
         if length <= self.read:
             return self.notes
-        unseen = f"the model was examined in documents of up to {self.read:,} symbols, and these have {length:,}"
+        unseen = f"the model was examined in documents of up to {self.read:,} symbols, and here it reads {length:,}"
         return (*self.notes, unseen)
 
 

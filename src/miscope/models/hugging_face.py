@@ -60,7 +60,7 @@ class HuggingFaceModel(nn.Module):
 
     Notes
     -----
-    Symbols that are spelt as padding are symbols as all others: networks are told to look at them, and where they stand.
+    Symbols spelt as padding are symbols as all others: networks are told to look at them, and where they stand.
     Symbols are read one by one with the library's own cache of keys and values, or state. Where a network has none, or
     one that does not give the same as reading the whole, everything is read again for each symbol, which is slow.
     """

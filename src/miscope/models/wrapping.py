@@ -18,6 +18,7 @@ from miscope.processes.checking import checked_alphabet, laws, numbers, whole_nu
 
 __all__ = ["Read", "WrappedFunction", "wrap"]
 
+_TRIED = 5  # symbols behind which it is seen whether a function gives probabilities
 _NO_SUM = 1e-3  # by how much probabilities may miss a sum of 1
 
 
@@ -266,7 +267,9 @@ class WrappedFunction(nn.Module):
 
     def _check_logarithms(self) -> None:
         """Refuse plain probabilities."""
-        found = self._called(torch.zeros(2, 1, dtype=torch.int64, device=self.device))
+        length = min(_TRIED, self.horizon or _TRIED)
+        codes = torch.arange(4 * length, device=self.device).reshape(4, length) % self.alphabet_size
+        found = self._called(codes)
         if bool((found >= 0).all() and ((found.sum(dim=-1) - 1).abs() < _NO_SUM).all()):
             raise InputError(f"{self.label} returned probabilities, which sum to 1; it must return their logarithms")
 

@@ -59,6 +59,17 @@ class Next(nn.Module):
         return self.table[codes]
 
 
+class Placed(Next):
+    """Knows 20 places."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = nn.Embedding(20, 2)
+
+    def forward(self, codes):
+        return super().forward(codes) + self.places(torch.arange(codes.shape[1]))
+
+
 class First(nn.Module):
     """The first of two."""
 
@@ -130,6 +141,7 @@ class TestLearning:
             np.testing.assert_allclose(law, likeliest, atol=0.02)
             assert sample(trained, 2, 8).codes.shape == (16,)
         assert not network.table.any()
+        assert train(Placed(), CHAIN, steps=1, batch=2).horizon == 20
 
     def test_language_models_of_the_library(self):
         config = {"model_type": "gpt2", "vocab_size": 2, "n_embd": 8, "n_layer": 1, "n_head": 1, "n_positions": 32}

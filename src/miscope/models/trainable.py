@@ -40,8 +40,8 @@ def trainable(model: Any, data: Data) -> Any:
 def _wrapped(network: nn.Module, data: Any) -> WrappedFunction:
     """A copy of a network that gives the law of the next symbol at each position, wrapped and examined."""
     size, label = int(data.alphabet_size), type(network).__name__
-    model = wrap(copy.deepcopy(network), size, horizon=getattr(network, "longest", None), label=label)
-    model.examine()
+    model = wrap(copy.deepcopy(network), size, label=label)
+    model = wrap(copy.deepcopy(network), size, horizon=model.measured().longest, label=label)
     read = torch.arange(2 * _READ, device=device_of(model)).reshape(2, _READ) % size
     function: Any = model.function
     first, second = (_changes(function, read, place, size) for place in (_READ - 1, _READ - 2))
@@ -88,3 +88,5 @@ def _check_foretelling(model: Any) -> None:
             f"{error}. A network with alphabet_size gives the law of *this* symbol at each position, given those "
             f"before it; one that gives the law of the next is trained as miscope.models.wrap(network, {size})"
         ) from None
+    except Exception:
+        return  # the training will meet it too, and say what can be done

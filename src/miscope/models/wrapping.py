@@ -164,15 +164,18 @@ class WrappedFunction(nn.Module):
         """Examine the function, unless its weights are those of the last time; see `miscope.models.examination`."""
         weights = weights_of(networks_in(self.function))
         if weights != self._examined:
-            with torch.no_grad():
-                self._check_logarithms()
-            subject = self._subject()
-            found = examine(subject, self.alphabet_size)
+            subject, found = self._subject(), self.measured()
             if found.longest != subject.longest:
                 fits = (found.longest or 0) + (self.horizon or found.read) - (subject.longest or found.read)
                 raise InputError(f"{self.label}: {found.notes[0]}; give horizon={fits}, or less")
             self.examination, self._examined = found, weights_of(networks_in(self.function))
         return self.examination
+
+    def measured(self) -> Examination:
+        """The examination whose findings may be others than what was said of the function."""
+        with torch.no_grad():
+            self._check_logarithms()
+        return examine(self._subject(), self.alphabet_size)
 
     def _subject(self) -> Subject:
         weights = [each for network in networks_in(self.function) for each in network.parameters()]

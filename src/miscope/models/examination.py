@@ -212,7 +212,8 @@ def _longest(subject: Subject, read: Tensor, early: Tensor, short: int) -> tuple
     """Symbols in the longest document whose laws hold, those of the longest that was read, and what was found."""
     top, stated = read.shape[1], subject.longest
     said = "any number" if stated is None else f"{stated:,}"
-    lengths = sorted({min(_SHORT, top), *_around(subject, top), max(top - 1, 1), top})
+    below = {max(top - 1, 1)} if subject.n_parameters < _SMALL else set()  # of others steps tell, behind top - 2
+    lengths = sorted({min(_SHORT, top), *_around(subject, top), *below, top})
     wrong = next((length for length in lengths if _wrong_at(subject, read, early, length)), None)
     if wrong is not None:
         good = _largest(lambda length: not _wrong_at(subject, read, early, length), short, wrong)
@@ -286,11 +287,12 @@ def _first_wrong_step(subject: Subject, read: Tensor) -> int | None:
     marks = [mark for mark in (*subject.windows, *subject.original_lengths) if mark < length]
     n_steps = _SHORT if subject.n_parameters >= _SMALL else max([_STEPS, *(m + 2 for m in marks if m < _STEPS_TO_MARK)])
     starts = {0: n_steps} | {at: at + 4 for at in (*(mark - 2 for mark in marks), length - 2) if at > n_steps}
-    found = subject.laws(read[:, : min(n_steps, length)] if len(starts) == 1 else read)
     for start, end in starts.items():
-        state = subject.filled(read[:, :start])
+        some = read if start == 0 else read[:1]  # where that is dear, of one document
+        found = subject.laws(some[:, : min(end, length)])
+        state = subject.filled(some[:, :start])
         for t in range(start, min(end, length)):
-            laws, state = subject.step(read[:, t], state)
+            laws, state = subject.step(some[:, t], state)
             if not _is_finite(laws) or _differ(subject, found[:, t], laws, stepwise=True):
                 return t + 1
     return None

@@ -250,11 +250,24 @@ def test_what_cannot_be_probed(models, refused, words, errors):
 
 
 def test_what_is_not_for_every_model(models, refused):
-    refused("probe", "narrow.safetensors", "--spectrum", words=["no state of fixed size", "no spectrum"])
     refused("probe", "narrow.safetensors", "--length", "17", words=["reads at most 16 symbols", "--slide 8"])
     refused("probe", "linear.safetensors", "--top-k", "2", words=["draws real numbers"])
     refused("probe", "linear.safetensors", "--classes", "2", words=["--classes", "real numbers"])
     refused("probe", "linear.safetensors", "--couplings", "text.txt", words=["text.txt", "LinearGaussianRNN 2"])
+
+
+def test_what_cannot_be_had_does_not_lose_the_curve(models, miscope):
+    words = ("probe", "narrow.safetensors", "--documents", "32", "--length", "16", "--lags", "1,2,3,5", "--spectrum")
+    outcome = miscope(*words, "-o", "curve.json", "--plot", "curve.png")
+    expected = ms.probe(load("narrow.safetensors"), [1, 2, 3, 5], 32, 16)
+    np.testing.assert_array_equal(ms.MICurve.load("curve.json").mi, expected.mi)
+    assert outcome.status == 0
+    assert "\nno spectrum: " in outcome.stdout
+    assert Path("curve.png").stat().st_size > 1000
+    found = json.loads(miscope(*words, "--json").stdout)
+    assert found["curve"]["mi"] == expected.mi.tolist()
+    assert found["spectrum"] is None
+    assert "no state" in found["missing"]["spectrum"]
 
 
 def test_without_torch(models, refused, no_torch):

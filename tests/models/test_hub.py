@@ -278,7 +278,7 @@ class TestWhatIsRefused:
             pretrained(copied)
 
     def test_models_that_are_not_causal(self, tmp_path):
-        with pytest.raises(InputError, match=r"bert, random weights looks ahead: .* no causal language model"):
+        with pytest.raises(InputError, match=r"bert, random weights looks ahead"):
             from_config({"model_type": "bert", "vocab_size": 9} | SMALL, start=0)
         with pytest.raises(InputError, match="is of type 't5', which is not a causal language model"):
             from_config({"model_type": "t5", "vocab_size": 9})

@@ -15,10 +15,13 @@ from torch import nn
 
 from miscope import FormatError, InputError, Sequences, Series
 from miscope.models import GRU, LSTM, ElmanRNN
+from miscope.models.hub import from_config
 from miscope.models.linear_gaussian import LinearGaussianRNN
 from miscope.models.running import Settings
+from miscope.models.sampling import sample
 from miscope.models.storage import load, read_tensors
 from miscope.models.training import TrainingError, train
+from miscope.models.wrapping import wrap
 from miscope.processes import LinearRNN, MarkovChain
 
 CHAIN = MarkovChain([[0.9, 0.1], [0.2, 0.8]])
@@ -43,6 +46,35 @@ class Bigram(nn.Module):
     def forward(self, codes):
         first = codes.new_full((len(codes), 1), self.alphabet_size)
         return self.table[torch.cat([first, codes[:, :-1]], 1)]
+
+
+class Next(nn.Module):
+    """The law of the next symbol, behind each."""
+
+    def __init__(self, table=None):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(2, 2) if table is None else table)
+
+    def forward(self, codes):
+        return self.table[codes]
+
+
+class Placed(Next):
+    """Knows 20 places."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = nn.Embedding(20, 2)
+
+    def forward(self, codes):
+        return super().forward(codes) + self.places(torch.arange(codes.shape[1]))
+
+
+class First(nn.Module):
+    """The first of two."""
+
+    def forward(self, both):
+        return both[0]
 
 
 class TestLearning:
@@ -97,6 +129,50 @@ class TestLearning:
         again = train(trained, "bbaa" * 50, steps=3, **SMALL)
         assert again.alphabet == ("a", "b")
         assert not same(again, trained)
+
+    def test_networks_that_give_the_law_of_the_next_symbol(self):
+        network = Next()
+        likeliest = [[0.9, 0.1], [0.2, 0.8]]
+        assert train(network, CHAIN, steps=1).model.function is not network
+        assert network.training
+        for model in (network, wrap(network, 2)):
+            trained = train(model, CHAIN, steps=200, batch=64, length=64, learning_rate=0.1)
+            law = torch.softmax(trained.model.function.table, 1).detach().numpy()
+            np.testing.assert_allclose(law, likeliest, atol=0.02)
+            assert sample(trained, 2, 8).codes.shape == (16,)
+        assert not network.table.any()
+        assert train(Placed(), CHAIN, steps=1, batch=2).horizon == 20
+
+    def test_language_models_of_the_library(self):
+        config = {"model_type": "gpt2", "vocab_size": 2, "n_embd": 8, "n_layer": 1, "n_head": 1, "n_positions": 32}
+        model = from_config(config, start=0)
+        trained = train(model, CHAIN, steps=60, batch=32, learning_rate=0.02)
+        assert trained.history.valid[-1] == pytest.approx(trained.entropy_rate, abs=0.03)
+        assert trained.longest == 32
+        assert trained.model.network is not model.network
+        with torch.no_grad():
+            codes = torch.tensor(CHAIN.sample(2, 32, seed=5).codes.reshape(2, 32).astype(np.int64))
+            assert not torch.allclose(trained.log_probs(codes), model.log_probs(codes))
+
+    def test_networks_that_look_at_what_they_foretell(self):
+        class Named(Next):
+            alphabet_size = 2
+
+        class Late(Next):
+            def forward(self, codes):
+                return super().forward(nn.functional.pad(codes, (1, 0))[:, :-1])
+
+        seen = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+        with pytest.raises(InputError, match=r"looks ahead.*alphabet_size.*wrap"):
+            train(Named(seen), CHAIN, steps=1)
+        with pytest.raises(InputError, match=r"last symbol.*alphabet_size.*wrap"):
+            train(Late(seen), CHAIN, steps=1)
+        with pytest.raises(InputError, match="looks ahead"):
+            train(
+                nn.Sequential(nn.Embedding(2, 2), nn.LSTM(2, 1, bidirectional=True, batch_first=True), First()), CHAIN
+            )
+        with pytest.raises(InputError, match="no weights"):
+            train(wrap(lambda codes: Next()(codes), 2), CHAIN)
 
     def test_schedule(self):
         rates = [Settings(100, 1, 1, 0.5, 0.0, 0.1, None, "float32", None, 1, 0).rate(step) for step in range(100)]

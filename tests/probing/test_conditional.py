@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import miscope as ms
 from known_models import LastSymbols, MarkovModel
@@ -84,6 +85,16 @@ def test_classes_are_those_of_the_merged_chain():
     assert (exact < whole).all()  # data processing
 
 
+@pytest.mark.parametrize("classes", [np.array([4, 7, 7]), [4.0, 7.0, 7.0], torch.tensor([4, 7, 7]), ["a", "b", "b"]])
+def test_an_array_says_the_class_of_each_symbol(classes):
+    model = MarkovModel(THREE)
+    given = {"lags": [1, 2], "n_documents": 8, "length": 32}
+    expected = probe(model, classes=SymbolClasses(np.array([0, 1, 1]), ("first", "others")), **given)
+    found = probe(model, classes=classes, **given)
+    np.testing.assert_array_equal(found.mi, expected.mi)
+    assert found.provenance["source"]["classes"] in ([4, 7], ["a", "b"])
+
+
 def test_real_numbers_agree_with_theory():
     process = ms.processes.LinearRNN(recurrent=[[0.7, 0.3], [-0.3, 0.6]], feedback=[0.3, 0.1], readout=[0.5, 0.4])
     model, lags = LinearGaussianRNN.of(process), [1, 2, 3, 5, 8, 12]
@@ -148,6 +159,9 @@ def test_the_curve_can_be_fitted_saved_and_drawn(tmp_path):
         ({"blocks": 1}, "blocks"),
         ({"lags": [200]}, "no document is long enough for lag 200"),
         ({"classes": SymbolClasses(np.array([0, 1, 1]), ("a", "b"))}, "classes are of 3 symbols, and .* has 2"),
+        ({"classes": [0, 1, 1]}, "classes are of 3 symbols, and .* has 2"),
+        ({"classes": 2}, "by_frequency or by_map, or be an array of 2"),
+        ({"classes": [0.5, 1.0]}, "array of 2 whole numbers"),
     ],
 )
 def test_bad_arguments(options, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -42,13 +43,14 @@ _LONGEST = 1 << 62
 
 
 class _Found(NamedTuple):
-    """All that was asked of a model."""
+    """All that was asked of a model; `missing` says why there is none of what could not be had beside the curve."""
 
     curve: MICurve
     exact: Truth | None
     fit: DecayFit | None
     spectrum: Spectrum | None
     couplings: Couplings | None
+    missing: dict[str, str]
 
 
 @guarded
@@ -130,7 +132,7 @@ def probe(
         typer.Option(
             "--spectrum",
             help="Of a model with a state: its modes, the correlation length and the curve that they foretell; --plot "
-            "draws that behind the points.",
+            "draws that behind the points. (Of others: why there is none.)",
         ),
     ] = False,
     couplings: Annotated[
@@ -150,7 +152,10 @@ def probe(
     scale: Annotated[str, typer.Option(help="Of the figure: log-log, lin-log, log-lin or lin-lin.")] = "log-log",
     json: Annotated[
         bool,
-        typer.Option("--json", help="Print as JSON; with --fit, --spectrum or --couplings an object that has them."),
+        typer.Option(
+            "--json",
+            help="Print as JSON; with --fit, --spectrum or --couplings an object that has them, or says why not.",
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
 ) -> None:
@@ -190,14 +195,27 @@ def probe(
             curve = _probe(opened, lags, documents, length, seed, how | {"cluster": client}, quiet)
         if bits:
             curve = curve.in_bits()
-        found = _Found(
-            curve,
-            _exact(opened),
-            fit_measured(curve) if fit else None,
-            _spectrum(opened, documents, length, seed, discard, quiet) if spectrum else None,
-            None if contexts is None else _couplings(opened, contexts, seed, quiet),
-        )
+        beside: dict[str, Callable[[], Any]] = {}
+        if fit:
+            beside["fit"] = lambda: fit_measured(curve)
+        if spectrum:
+            beside["spectrum"] = lambda: _spectrum(opened, documents, length, seed, discard, quiet)
+        if contexts is not None:
+            beside["couplings"] = lambda: _couplings(opened, contexts, seed, quiet)
+        found = _with_others(curve, _exact(opened), beside)
     _deliver(found, output, plot, scale, json, quiet)
+
+
+def _with_others(curve: MICurve, exact: Truth | None, beside: dict[str, Callable[[], Any]]) -> _Found:
+    """The curve with what else was asked for: it stays, whatever cannot be had of that."""
+    had: dict[str, Any] = dict.fromkeys(("fit", "spectrum", "couplings"))
+    missing = {}
+    for name, find in beside.items():
+        try:
+            had[name] = find()
+        except InputError as error:
+            missing[name] = str(error)
+    return _Found(curve, exact, **had, missing=missing)
 
 
 def _probe(
@@ -315,6 +333,8 @@ def _print(found: _Found) -> None:
     for each in (found.fit, found.spectrum, found.couplings):
         if each is not None:
             say(f"\n{in_options(str(each))}")
+    for part, reason in found.missing.items():
+        say(f"\nno {part}: {in_options(reason)}")
 
 
 def _as_json(found: _Found) -> str:
@@ -331,6 +351,8 @@ def _as_json(found: _Found) -> str:
         "spectrum": None if found.spectrum is None else found.spectrum.to_dict(),
         "couplings": None if found.couplings is None else found.couplings.to_dict(),
     }
-    others = {key: value for key, value in parts.items() if value is not None}
+    others: dict[str, Any] = {key: value for key, value in parts.items() if value is not None}
+    if found.missing:
+        others |= dict.fromkeys(found.missing) | {"missing": found.missing}
     body = {"curve": curve, **others} if others else curve
     return json.dumps(finite(body), ensure_ascii=False, allow_nan=False)

@@ -12,14 +12,12 @@ from typing import Any
 import torch
 
 from miscope.errors import FormatError, InputError, require
-from miscope.models.wrapping import HuggingFaceModel
+from miscope.models.hugging_face import HuggingFaceModel
 from miscope.processes.checking import shortened, whole_number
 from miscope.sequences.hugging_face import explained, quiet
 
 __all__ = ["HuggingFaceModel", "from_config", "pretrained"]
 
-# What the length that a model can read is called in configurations.
-_LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _PURPOSE = "a model of Hugging Face"
 
@@ -271,12 +269,12 @@ def _adapted(
 ) -> HuggingFaceModel:
     """The library's network and tokenizer as a model."""
     config, names = network.config.get_text_config(), _names_of(tokenizer)
-    lengths = [getattr(config, name, None) for name in _LENGTHS]
-    longest = next((n for n in lengths if isinstance(n, int) and n > 0), None)
     begin = _start_code(
         start, names, (tokenizer, network.config, config), network.get_input_embeddings().num_embeddings
     )
+    # Examined before it goes to a device: where a GPU is asked for positions that there are none of, it stays broken.
+    model = HuggingFaceModel(network, begin, names, label)
     if device is not None:
         with explained(f"cannot compute on {str(device)!r}"):
-            network = network.to(device)
-    return HuggingFaceModel(network, begin, names, longest, label)
+            model = model.to(device)
+    return model

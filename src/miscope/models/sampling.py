@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from miscope.errors import InputError
 from miscope.models.base import SequenceModel, device_of, label_of
 from miscope.models.pieces import Draw, Progress, batch_on, over_pieces
+from miscope.models.trained import TrainedModel
 from miscope.processes.checking import real_number, whole_number
 from miscope.sequences import Sequences, Series
 from miscope.sequences.codes import code_dtype
 
-__all__ = ["Moment", "Sampler", "describe", "sample"]
+__all__ = ["Moment", "Sampler", "describe", "ready", "sample"]
 
 _BATCH, _BATCH_WITH_HORIZON = 2048, 256
 _CHUNK = 64  # steps for which random numbers are drawn at once
@@ -54,7 +55,7 @@ class Sampler:
         top_k: int | None = None,
         slide: int | bool | None = None,
     ) -> None:
-        self.model = model
+        self.model = ready(model)
         self.temperature = real_number(temperature, "temperature", above=0.0)
         self.top_k = None if top_k is None else whole_number(top_k, "top_k", 1, model.alphabet_size)
         self.longest: int | None = getattr(model, "longest", model.horizon)
@@ -176,7 +177,7 @@ def sample(
     """
     n_documents, seed = whole_number(n_documents, "n_documents", 1), whole_number(seed, "seed", 0)
     discard = whole_number(discard, "discard", 0)
-    length = checked_length(model, length, discard)
+    length = checked_length(ready(model), length, discard)
     offsets = np.arange(n_documents + 1, dtype=np.int64) * length
     how: dict[str, Any] = {"discard": discard, "batch": batch_of(model, n_documents, batch, cluster)}
     if hasattr(model, "n_channels"):
@@ -203,6 +204,25 @@ def sample(
     how |= law
     alphabet = getattr(model, "alphabet", None)
     return Sequences(codes.reshape(-1), offsets, model.alphabet_size, alphabet, describe(model, seed, how))
+
+
+def ready(model: Any) -> Any:
+    """The same model, after refusing what is none, and the examination of one that others made, where that is due.
+
+    Raises
+    ------
+    InputError
+        If it has no state that it starts with and no step, or does not pass.
+    """
+    inner = model.model if isinstance(model, TrainedModel) else model
+    if missing := [name for name in ("start", "step") if not callable(getattr(inner, name, None))]:
+        raise InputError(
+            f"{label_of(inner)} is no model of sequences, having no {missing[0]}(): a network, or a function, that "
+            "gives the law of the next symbol becomes one by miscope.models.wrap(network, alphabet_size)"
+        )
+    if hasattr(inner, "examine"):
+        inner.examine()
+    return model
 
 
 def _draw_symbols(
@@ -267,6 +287,8 @@ def describe(model: Any, seed: int, how: dict[str, Any]) -> dict[str, Any]:
     inner = getattr(model, "model", model)
     if isinstance(inner, nn.Module) and hasattr(inner, "config") and hasattr(inner, "name"):
         about = {"name": inner.name, "config": inner.config, "horizon": horizon, "weights": weights_digest(inner)}
+    if (found := getattr(model, "examination", None)) is not None:
+        about["examination"] = {"read": found.read, "notes": list(found.notes)}
     return {"label": label_of(model), "model": about, "sampling": how, "seed": seed}
 
 

@@ -18,6 +18,7 @@ from miscope.models.checkpoints import Checkpoint
 from miscope.models.devices import accelerator_on, chosen_device, chosen_precision
 from miscope.models.running import Run, Settings, TrainingError
 from miscope.models.storage import digest_of, versions
+from miscope.models.trainable import trainable
 from miscope.models.trained import History, TrainedModel
 from miscope.processes.base import Process
 from miscope.processes.checking import real_number, whole_number
@@ -61,9 +62,11 @@ def train(
     Parameters
     ----------
     model
-        One of `miscope.models`, a trained one, or any torch module whose call on codes (int64, shape (n, length)) gives
-        logits (n, length, K). It is left as it is: a copy is trained. A method ``loss(batch)`` of its own, a scalar in
-        nats a step, is used where there is one; it then sees no padded documents.
+        One of `miscope.models`, a trained one, what `wrap`, `pretrained` or `from_config` gave, or any torch module
+        whose call on codes (int64, shape (n, length)) gives logits (n, length, K) of the *next* symbol at each
+        position, which is wrapped for as many symbols K as the data have. (A module that has an `alphabet_size` gives
+        those of *this* symbol, given the ones before.) It is left as it is: a copy is trained. A method ``loss(batch)``
+        of its own, a scalar in nats a step, is used where there is one; it then sees no padded documents.
     data
         A process, which draws new documents each step; or `Sequences` (memory-mapped ones may have any size) or what
         `measure` takes, of which windows are read at random places. Every window is read as a document from its start.
@@ -119,8 +122,8 @@ def train(
     Raises
     ------
     InputError
-        If data and model do not fit one another, an argument is not what it should be, or a checkpoint is of another
-        training.
+        If data and model do not fit one another, the model looks at what it has to foretell, an argument is not what it
+        should be, or a checkpoint is of another training.
     TrainingError
         If the loss is not finite any more, or memory is used up: the message says what to try.
 
@@ -135,8 +138,12 @@ def train(
     """
     original = model.model if isinstance(model, TrainedModel) else model
     if not isinstance(original, nn.Module) or not any(each.requires_grad for each in original.parameters()):
-        raise InputError(f"{label_of(original)} has no weights to train; pass a model of miscope.models")
+        raise InputError(
+            f"{label_of(original)} has no weights to train; pass a model of miscope.models, or a network of torch "
+            "itself rather than a function that calls it"
+        )
     data = as_data(original, data)
+    original = trainable(original, data)
     length = _length(original, data, length)
     where = chosen_device(device)
     settings = Settings(

@@ -1,8 +1,7 @@
-"""Functions and networks of other people as models: `wrap`, and the adapter behind `pretrained`."""
+"""Functions and networks of other people as models: `wrap`."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from miscope.errors import FormatError, InputError
+from miscope.errors import InputError
 from miscope.models.base import checked_codes, device_of
+from miscope.models.examination import Examination, Subject, examine, networks_in, weights_of
 from miscope.processes.checking import checked_alphabet, laws, numbers, whole_number
 
-__all__ = ["CachedState", "HuggingFaceModel", "Read", "WrappedFunction", "wrap"]
+__all__ = ["Read", "WrappedFunction", "wrap"]
 
-_LOOKED_AT = 32  # symbols for which it is checked that a function does not look ahead
+_TRIED = 5  # symbols behind which it is seen whether a function gives probabilities
 _NO_SUM = 1e-3  # by how much probabilities may miss a sum of 1
-_ROUNDING = 1e-5  # share of the largest number by which results may change with what is computed beside them
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def wrap(
         From codes, int64 of shape (n, t), to log-probabilities or logits (the softmax is taken in any case) of the
         symbol that follows: of each position, shape (n, t, alphabet_size), where no position may look at those behind
         it, or of the last one only, shape (n, alphabet_size). A tensor or a numpy array. A network is put into
-        evaluation mode.
+        evaluation mode, and can be trained (`train`).
     alphabet_size
         Number of symbols K; codes are 0 to K - 1.
     horizon
@@ -81,8 +80,9 @@ def wrap(
     Raises
     ------
     InputError
-        If an argument is not what it should be; on first use, if the function returns something else than it should, or
-        looks ahead.
+        If an argument is not what it should be; on first use, and again when weights have changed, if the function
+        returns something else than it should, is random, looks ahead, looks at how long the document is or at other
+        documents beside it, or cannot read as many symbols as it should.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def wrap(
     )
 
 
-class WrappedFunction:
+class WrappedFunction(nn.Module):
     """A model that asks a function; made by `wrap`, which checks the arguments.
 
     Attributes
@@ -125,6 +125,8 @@ class WrappedFunction:
         As for `wrap`.
     longest
         Symbols in the longest document that can be read; None where there is no limit.
+    examination
+        What was found on first use, or since weights changed last.
     """
 
     def __init__(
@@ -139,19 +141,64 @@ class WrappedFunction:
         start_symbol: int | None,
         any_length: bool,
     ) -> None:
+        super().__init__()
         self.function, self.alphabet_size, self.horizon = function, alphabet_size, horizon
-        self.alphabet, self.label, self.device = alphabet, label, device
+        self.alphabet, self.label, self._device = alphabet, label, device
         self.longest = None if any_length else horizon
         self._first, self._start_symbol = first, start_symbol
-        self._known_as_causal = False
-        self._known_as_logarithms = False
+        self._any_length = any_length
+        self._examined: Any = None
+        self.eval()
 
     def __repr__(self) -> str:
         reach = "no horizon" if self.horizon is None else f"horizon {self.horizon:,}"
         return f"WrappedFunction({self.label}: {self.alphabet_size:,} symbols, {reach})"
 
+    @property
+    def device(self) -> torch.device:
+        """Where codes are sent."""
+        parameter = next(self.parameters(), None)
+        return self._device if parameter is None else parameter.device
+
+    def examine(self) -> Examination:
+        """Examine the function, unless its weights are those of the last time; see `miscope.models.examination`."""
+        weights = weights_of(networks_in(self.function))
+        if weights != self._examined:
+            subject, found = self._subject(), self.measured()
+            if found.longest != subject.longest:
+                fits = (found.longest or 0) + (self.horizon or found.read) - (subject.longest or found.read)
+                raise InputError(f"{self.label}: {found.notes[0]}; give horizon={fits}, or less")
+            self.examination, self._examined = found, weights_of(networks_in(self.function))
+        return self.examination
+
+    def measured(self) -> Examination:
+        """The examination whose findings may be others than what was said of the function."""
+        with torch.no_grad():
+            self._check_logarithms()
+        return examine(self._subject(), self.alphabet_size)
+
+    def _subject(self) -> Subject:
+        weights = [each for network in networks_in(self.function) for each in network.parameters()]
+        # Behind the last symbol of a document nothing is asked for, so that it is not read.
+        unread = self._start_symbol is None and not self._any_length
+        return Subject(
+            label=self.label,
+            laws=lambda read: torch.log_softmax(self._called(read), dim=-1),
+            codes=np.arange(self.alphabet_size),
+            longest=None if self.horizon is None else max(self.horizon - unread, 1),
+            first=self._start_symbol,
+            n_parameters=sum(each.numel() for each in weights),
+            dtype=weights[0].dtype if weights else torch.float32,
+            device=self.device,
+        )
+
     def start(self, n: int) -> Read:
         """The state of n documents of which nothing has been read."""
+        self.eval()
+        self.examine()
+        return self._nothing_read(n)
+
+    def _nothing_read(self, n: int) -> Read:
         length = 0 if self._start_symbol is None else 1
         return Read(torch.full((n, length), self._start_symbol or 0, device=self.device))
 
@@ -172,12 +219,18 @@ class WrappedFunction:
         One call of the function if it gives the laws of all positions and the documents fit into its horizon; otherwise
         one for each position.
         """
+        if not self.training:
+            self.eval()  # the network too, if it was trained by itself
+            self.examine()
+        return self.forward(codes)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """As `log_probs`, for training: with dropout, if the network has some and is in training."""
         codes = checked_codes(self, codes)
-        read = torch.cat([self.start(len(codes)).codes, codes[:, :-1]], dim=1)
+        read = torch.cat([self._nothing_read(len(codes)).codes, codes[:, :-1]], dim=1)
         if read.shape[1] and (self.horizon is None or read.shape[1] <= self.horizon):
             found = self._called(read)
             if found.ndim == 3:
-                self._check_causal(read)
                 laws_after = torch.log_softmax(found, dim=-1).float()
                 if self._start_symbol is not None:
                     return laws_after
@@ -185,7 +238,7 @@ class WrappedFunction:
         return self._step_by_step(codes)
 
     def _step_by_step(self, codes: Tensor) -> Tensor:
-        state, before, found = self.start(len(codes)), None, []
+        state, before, found = self._nothing_read(len(codes)), None, []
         for symbols in codes.T:
             log_probs, state = self.step(before, state)
             found.append(log_probs)
@@ -197,8 +250,6 @@ class WrappedFunction:
 
     def _called(self, codes: Tensor) -> Tensor:
         """What the function returns, shape (n, K) or (n, t, K), or an error that says what is wrong with it."""
-        if isinstance(self.function, nn.Module) and self.function.training:
-            self.function.eval()
         found = self.function(codes)
         if not isinstance(found, Tensor | np.ndarray):
             raise InputError(f"{self.label} must return a tensor or an array, not {type(found).__name__}")
@@ -215,150 +266,15 @@ class WrappedFunction:
         # -inf says that a symbol cannot come; a law that is -inf everywhere is none.
         if not bool((found.amax(dim=-1).isfinite() & ~found.isnan().any(dim=-1)).all()):
             raise InputError(f"{self.label} returned numbers that are not finite (nan or inf)")
-        self._check_logarithms(found)
         return found
 
-    def _check_logarithms(self, found: Tensor) -> None:
-        if self._known_as_logarithms:
-            return
+    def _check_logarithms(self) -> None:
+        """Refuse plain probabilities."""
+        length = min(_TRIED, self.horizon or _TRIED)
+        codes = torch.arange(4 * length, device=self.device).reshape(4, length) % self.alphabet_size
+        found = self._called(codes)
         if bool((found >= 0).all() and ((found.sum(dim=-1) - 1).abs() < _NO_SUM).all()):
             raise InputError(f"{self.label} returned probabilities, which sum to 1; it must return their logarithms")
-        self._known_as_logarithms = True
-
-    def _check_causal(self, read: Tensor) -> None:
-        if self._known_as_causal or read.shape[1] < 2:
-            return
-        few = read[:4, :_LOOKED_AT]
-        if looks_ahead(self._called, few, (few + 1) % self.alphabet_size):
-            raise InputError(
-                f"{self.label} looks ahead, or is random: what it returns for a position changes when the symbols "
-                "behind that position do; mask them, or return the law of the last position only, shape "
-                f"(n, {self.alphabet_size})"
-            )
-        self._known_as_causal = True
-
-
-@dataclass(frozen=True)
-class CachedState:
-    """What a network of transformers has read: of n documents `length` symbols each, the start token among them.
-
-    `cache` is the library's own memory of them; where a network has none, their codes, int64 of shape (n, length).
-    """
-
-    n: int
-    length: int
-    cache: Any
-
-
-class HuggingFaceModel(nn.Module):
-    """A causal language model of transformers; made by `pretrained` and `from_config`.
-
-    Documents begin behind a start token. Every token is a symbol, those that mark starts and ends too: text that is
-    drawn goes on behind them. Codes that the network has beyond its tokenizer's (many are padded to a round number) are
-    never drawn; the probabilities of the others are divided by their sum.
-
-    Attributes
-    ----------
-    network
-        The library's own model, in evaluation mode.
-    alphabet_size, alphabet
-        Number of tokens, and the tokens as the tokenizer spells them; None without a tokenizer.
-    horizon, longest
-        The longest document that the network can read, by its configuration; None where that names no length.
-
-    Notes
-    -----
-    Symbols are read one by one with the library's own cache of keys and values, or state. Where a network has none, or
-    one that does not give the same as reading the whole, everything is read again for each symbol, which is slow.
-    """
-
-    def __init__(
-        self, network: nn.Module, start: int, alphabet: tuple[str, ...] | None, longest: int | None, label: str
-    ) -> None:
-        super().__init__()
-        self.network, self.label, self.horizon, self.longest = network.eval(), label, longest, longest
-        self._start = start
-        known = inspect.signature(network.forward).parameters
-        self._cache = next((name for name in ("past_key_values", "cache_params", "state") if name in known), None)
-        self._whole: dict[str, Any] = {"use_cache": False} if "use_cache" in known else {}
-        with torch.no_grad():
-            width = int(network(input_ids=self._first(1)[:, None], **self._whole).logits.shape[-1])
-            self.alphabet_size = width if alphabet is None else min(width, len(alphabet))
-            self.alphabet = None if alphabet is None else alphabet[: self.alphabet_size]
-            self._examine()
-
-    def __repr__(self) -> str:
-        n_parameters = sum(parameter.numel() for parameter in self.parameters())
-        reach = "no horizon" if self.horizon is None else f"horizon {self.horizon:,}"
-        return f"HuggingFaceModel({self.label}: {self.alphabet_size:,} symbols, {n_parameters:,} parameters, {reach})"
-
-    def start(self, n: int) -> CachedState:
-        """The state of n documents of which nothing has been read."""
-        return CachedState(n, 0, None)
-
-    def step(self, symbols: Tensor | None, state: CachedState) -> tuple[Tensor, CachedState]:
-        """Read a symbol of each document; the next one's log-probabilities, shape (n, K), and the new state."""
-        if self.longest is not None and state.length >= self.longest:
-            raise InputError(f"{self.label} can read no more than {self.longest:,} symbols, and has read them")
-        codes = (self._first(state.n) if symbols is None else symbols.to(device_of(self), torch.int64))[:, None]
-        if self._cache is None:
-            cache = codes if state.cache is None else torch.cat([state.cache, codes], dim=1)
-            logits = self.network(input_ids=cache, **self._whole).logits
-        else:
-            given = {} if state.cache is None else {self._cache: state.cache}
-            output = self.network(input_ids=codes, use_cache=True, **given)
-            logits, cache = output.logits, getattr(output, self._cache)
-        return self._laws(logits[:, -1]), CachedState(state.n, state.length + 1, cache)
-
-    def log_probs(self, codes: Tensor) -> Tensor:
-        """Log-probabilities of every symbol given those before it, shape (n, length, alphabet_size)."""
-        codes = checked_codes(self, codes)
-        if not codes.numel():
-            return torch.zeros(*codes.shape, self.alphabet_size, device=codes.device)
-        return self._laws_behind(torch.cat([self._first(len(codes))[:, None], codes[:, :-1]], dim=1))
-
-    def _laws_behind(self, read: Tensor) -> Tensor:
-        return self._laws(self.network(input_ids=read, **self._whole).logits)
-
-    def _laws(self, logits: Tensor) -> Tensor:
-        return torch.log_softmax(logits[..., : self.alphabet_size].float(), dim=-1)
-
-    def _first(self, n: int) -> Tensor:
-        """Start tokens of n documents, int64 of shape (n,)."""
-        return torch.full((n,), self._start, device=device_of(self))
-
-    def _examine(self) -> None:
-        """Look at the laws behind a few symbols: whether they are laws, look ahead, and are the same read by steps."""
-        exact = next(self.network.parameters()).dtype in (torch.float32, torch.float64)
-        rounding, length = _ROUNDING if exact else 1e-2, min(8, self.longest or 8)
-        read = torch.arange(2 * length, device=device_of(self)).reshape(2, length) % self.alphabet_size
-        found = self._laws_behind(read)
-        if not bool(found.isfinite().all()):
-            raise FormatError(f"{self.label} gives numbers that are not finite: its weights are damaged")
-        if length > 1 and looks_ahead(self._laws_behind, read, (read + 1) % self.alphabet_size, rounding):
-            raise InputError(
-                f"{self.label} looks ahead: the law of a symbol changes with the symbols behind it, so that it is no "
-                "causal language model"
-            )
-        near = 10 * rounding * float(found.abs().max())  # more than above: sums are taken in another order
-        state = self.start(2)
-        for t in range(length if self._cache else 0):
-            log_probs, state = self.step(read[:, t], state)
-            if state.cache is None or float((log_probs - found[:, t]).abs().max()) > near:
-                self._cache = None
-                return
-
-
-def looks_ahead(
-    function: Callable[[Tensor], Tensor], codes: Tensor, others: Tensor, rounding: float = _ROUNDING
-) -> bool:
-    """Whether what a function gives for the first half of positions changes when the codes of the second half do."""
-    half = codes.shape[1] // 2
-    with torch.no_grad():
-        first = function(codes)[:, :half]
-        second = function(torch.cat([codes[:, :half], others[:, half:]], dim=1))[:, :half]
-    scale = float(first[first.isfinite()].abs().max())
-    return not torch.allclose(first, second, rtol=0.0, atol=rounding * scale)
 
 
 def _checked_law(first: Any, size: int) -> Tensor:

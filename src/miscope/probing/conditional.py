@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from miscope._version import __version__
@@ -17,6 +18,7 @@ from miscope.curve import MICurve, measure
 from miscope.errors import InputError, choice
 from miscope.estimation.jackknife import jackknife, one_sided_p
 from miscope.models.base import label_of
+from miscope.models.classes import as_classes
 from miscope.models.pieces import Progress, over_pieces
 from miscope.models.sampling import (
     Moment,
@@ -24,6 +26,7 @@ from miscope.models.sampling import (
     batch_of,
     checked_length,
     describe,
+    ready,
     real_moments,
     sample,
 )
@@ -52,7 +55,7 @@ def probe(
     seed: int = 0,
     *,
     counts: str = "conditional",
-    classes: SymbolClasses | None = None,
+    classes: SymbolClasses | npt.ArrayLike | None = None,
     discard: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
@@ -77,7 +80,8 @@ def probe(
         ``"conditional"``: a drawn symbol against the *law* of a later one, which the model knows; ``"hard"``: against
         the later symbol, as `measure` counts in data.
     classes
-        For large alphabets: classes that symbols are merged into. The result is a lower bound for the symbols'.
+        For large alphabets: classes that symbols are merged into, or an array with the class of each symbol, shape
+        (alphabet_size,). The result is a lower bound for the symbols'.
     discard
         Symbols at the start of each document that are left out. Default: an eighth of the length for models without
         horizon, so that what is seen does not depend on where they start; none for the others.
@@ -146,7 +150,8 @@ class _Asked:
     def __init__(
         self, model: Any, n_documents: int, length: int | None, seed: int, discard: int | None, classes: Any
     ) -> None:
-        self.model, self.n_documents, self.seed, self.classes = model, n_documents, seed, classes
+        self.model, self.n_documents, self.seed = ready(model), n_documents, seed
+        self.classes = None if classes is None else as_classes(classes, model)
         self.horizon: int | None = getattr(model, "horizon", None)
         whole = checked_length(model, length, 0)
         if discard is None:
@@ -178,11 +183,6 @@ class _Asked:
                     'counts="hard"'
                 )
             return int(size)
-        if len(self.classes.codes) != self.model.alphabet_size:
-            raise InputError(
-                f"classes are of {len(self.classes.codes):,} symbols, and {label_of(self.model)} has "
-                f"{self.model.alphabet_size:,}: make them of this model's alphabet"
-            )
         return int(self.classes.n_classes)
 
     def bounds(self, blocks: int) -> np.ndarray:
@@ -212,7 +212,8 @@ def _hard(asked: _Asked, lags: np.ndarray, blocks: int, label: str | None, drawi
     if asked.classes is not None:
         asked.n_symbols()
         drawn = asked.classes.apply(drawn)
-    return measure(drawn, lags, blocks=blocks, label=name)
+    curve = measure(drawn, lags, blocks=blocks, label=name)
+    return dataclasses.replace(curve, warnings=(*curve.warnings, *_examined(asked)))
 
 
 def _symbol_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawing) -> _Found:
@@ -407,4 +408,10 @@ def _advice(curve: MICurve, asked: _Asked) -> tuple[str, ...]:
         found.append(
             f"beyond lag {asked.horizon:,} the model cannot look back; what is seen there went through its samples"
         )
-    return tuple(found)
+    return (*found, *_examined(asked))
+
+
+def _examined(asked: _Asked) -> tuple[str, ...]:
+    """What the examination of a model that others made has to say of such documents."""
+    examination = getattr(asked.model, "examination", None)
+    return () if examination is None else tuple(examination.about(asked.total))

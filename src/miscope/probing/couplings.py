@@ -294,6 +294,8 @@ def _checked_data(
         raise InputError(
             f"couplings are of a model of symbols, with alphabet_size and log_probs, and {label_of(model)} is none"
         )
+    if hasattr(model, "examine"):
+        model.examine()
     if isinstance(data, SymbolProcess):
         farthest = _FARTHEST if lags is None else int(parse_lags(lags, 1 << 31)[-1])
         limits = [each for each in (data.longest, _most_read(model)) if each is not None]

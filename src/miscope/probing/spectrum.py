@@ -17,7 +17,7 @@ from miscope.estimation.covariance import gaussian_information
 from miscope.formats import marked
 from miscope.models.base import label_of
 from miscope.models.pieces import Progress, pieces
-from miscope.models.sampling import Sampler, describe, real_moments
+from miscope.models.sampling import Sampler, describe, ready, real_moments
 from miscope.probing.lyapunov import driven_exponent
 from miscope.probing.modes import Modes, ModeSet, Run, correlation_length, modes_of
 from miscope.probing.tables import table_information
@@ -226,7 +226,7 @@ def spectrum(
     ----------
     Williams, Kevrekidis, Rowley, J. Nonlinear Sci. 25 (2015) 1307.
     """
-    _check(model)
+    _check(ready(model))
     n_documents, blocks = whole_number(n_documents, "n_documents", 2), whole_number(blocks, "blocks", 2)
     length, degree = whole_number(length, "length", 16), whole_number(degree, "degree", 1, 5)
     n_slow, seed = whole_number(n_slow, "n_slow", 1, 12), whole_number(seed, "seed", 0)
@@ -264,7 +264,7 @@ def _check(model: Any) -> None:
     if not hasattr(model, "features"):
         raise InputError(
             f"{label_of(model)} has no state of fixed size, so that there is no spectrum: use a recurrent or "
-            "state-space model, or probe() for any other"
+            "state-space model; probe() gives the curve of any other"
         )
     if getattr(model, "alphabet_size", 0) > _MOST_SYMBOLS:
         raise InputError(f"spectra are for {_MOST_SYMBOLS} symbols at most, not {model.alphabet_size:,}")

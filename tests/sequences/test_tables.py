@@ -248,7 +248,7 @@ def test_lists_of_codes_are_documents(tmp_path, kind):
         assert (found.alphabet, found.alphabet_size) == (None, 301)
         said = {name: found.provenance[name] for name in ("rows", "rows_missing", "rows_empty")}
         assert said == {"rows": 5, "rows_missing": 1, "rows_empty": 1}
-        with pytest.raises(InputError, match=r"row 4 of .* has no list"):
+        with pytest.raises(InputError, match=r"row 4 of .* has no value"):
             read_table(path, "ids", missing="refuse")
         with pytest.raises(InputError, match="every row a document of its own: leave document, time and as_ out"):
             read_table(path, "ids", document="x")

@@ -36,7 +36,7 @@ def advise(curve: MICurve, lengths: np.ndarray, n_symbols_seen: int | None) -> t
         _long_memory(curve),
         _unheld_blocks(curve),
     ]
-    return tuple(text for text in found if text)
+    return tuple(text for text in (*source.get("notes", ()), *found) if text)
 
 
 def _span(lags: np.ndarray) -> str:

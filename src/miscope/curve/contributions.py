@@ -169,7 +169,7 @@ def contributions(
     Parameters
     ----------
     sequences
-        `Sequences`, or anything that `measure` takes as symbols.
+        `Sequences`, or anything else that `measure` takes.
     lag
         In symbols; one.
     top
@@ -257,7 +257,7 @@ def contributions(
         n_tested=int(known.sum()),
         null_name=null,
         label=label if label is not None else str(data.provenance.get("label", "")),
-        warnings=_advice(known, shown, values, n),
+        warnings=(*data.provenance.get("notes", ()), *_advice(known, shown, values, n)),
     )
 
 

@@ -100,8 +100,7 @@ class Sequences:
         InputError
             The data are empty, negative, not whole numbers or not inside the alphabet, or the offsets do not fit.
         """
-        arrays = from_anything(data, offsets, alphabet, alphabet_size)
-        return cls(*arrays, provenance={} if label is None else {"label": label})
+        return cls(*from_anything(data, offsets, alphabet, alphabet_size, label))
 
     @property
     def n_symbols(self) -> int:

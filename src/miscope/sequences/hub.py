@@ -11,8 +11,9 @@ import numpy as np
 
 from miscope.errors import InputError, choice, require
 from miscope.sequences.arrow_texts import encode_strings
+from miscope.sequences.arrow_types import is_lists, is_text
 from miscope.sequences.codes import offsets_of
-from miscope.sequences.columns import codes_of_lists, is_lists, is_text
+from miscope.sequences.columns import codes_of_lists
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import UNITS
 from miscope.sequences.hub_loading import load

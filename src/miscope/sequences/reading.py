@@ -15,8 +15,8 @@ import numpy as np
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.arrow import MAGIC
+from miscope.sequences.arrow_types import is_lists
 from miscope.sequences.biology import read_fasta
-from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
 from miscope.sequences.frames import Frame, is_frame
 from miscope.sequences.hub import read_hub

@@ -10,20 +10,19 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
+from miscope.sequences.arrow_types import is_lists, is_string_lists
 from miscope.sequences.codes import code_dtype
-from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import refuse_saved_table
 from miscope.sequences.frames import Frame, is_frame, to_arrow
 from miscope.sequences.json_lines import JsonFile
-from miscope.sequences.list_columns import read_lists
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.prices import Gaps, check_gaps, split_at_gaps
 from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_not_number, joined, not_a_number
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
-from miscope.sequences.string_columns import check_text_column, is_string_lists, read_string_lists, read_texts
+from miscope.sequences.string_columns import check_text_column, read_lists, read_string_lists, read_texts
 from miscope.sequences.table_files import FrameTable, NotOfTypeError, TableFile, TextFile, open_table
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 

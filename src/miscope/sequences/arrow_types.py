@@ -1,0 +1,229 @@
+"""Types of Arrow columns: the many that libraries write become the few that readers know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from miscope.errors import FormatError, InputError
+
+__all__ = [
+    "check_document_type",
+    "document_labels",
+    "is_lists",
+    "is_real",
+    "is_string_lists",
+    "is_text",
+    "is_whole",
+    "plain",
+    "plain_batch",
+    "plain_type",
+    "plain_types",
+    "without_dictionary",
+]
+
+_DIGITS_OF_64_BITS = 18
+
+
+def plain_type(kind: Any) -> Any:
+    """The type that `plain` gives to values of an Arrow type; what is no data keeps its own.
+
+    ==============================================  ==========================================
+    type                                            what it becomes
+    ==============================================  ==========================================
+    views of strings, bytes                         strings (bytes are UTF-8)
+    dictionaries of strings                         dictionaries of plain strings
+    other dictionaries, run-end encoded             what they stand for
+    decimals without fractions                      whole numbers, of 64 bits where that holds them
+    other decimals, half precision                  floating-point numbers
+    lists, views of lists, lists of one length      lists of the plain type
+    ==============================================  ==========================================
+
+    >>> import pyarrow as pa
+    >>> [str(plain_type(kind)) for kind in (pa.binary(), pa.decimal128(9), pa.run_end_encoded(pa.int32(), pa.bool_()))]
+    ['string', 'int64', 'bool']
+    """
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        values = plain_type(kind.value_type)
+        return pa.dictionary(kind.index_type, values) if is_text(values) else values
+    if types.is_run_end_encoded(kind):
+        return plain_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        storage = plain_type(kind.storage_type)
+        return storage if is_text(storage) or is_whole(storage) or is_real(storage) else kind
+    if is_view(kind, "string", "binary") or types.is_large_binary(kind):
+        return pa.large_string()
+    if types.is_binary(kind):
+        return pa.string()
+    if types.is_decimal(kind):
+        whole = kind.scale <= 0
+        small = kind.precision - kind.scale <= _DIGITS_OF_64_BITS
+        return pa.int64() if whole and small else pa.decimal256(76, 0) if whole else pa.float64()
+    if types.is_float16(kind):
+        return pa.float32()
+    if _holds_lists(kind):
+        values = plain_type(kind.value_type)
+        kept = values == kind.value_type and not is_view(kind, "list", "large_list")
+        return kind if kept else pa.large_list(values)
+    return kind
+
+
+def plain(column: Any) -> Any:
+    """The same values in the type that `plain_type` says; not copied where it is theirs already.
+
+    Parameters
+    ----------
+    column
+        An Arrow array, or one in chunks.
+
+    Raises
+    ------
+    FormatError
+        Bytes are not UTF-8.
+    """
+    import pyarrow as pa
+
+    wanted = plain_type(column.type)
+    if wanted == column.type:
+        return column
+    if isinstance(column, pa.ChunkedArray):
+        return pa.chunked_array([plain(chunk) for chunk in column.chunks], type=wanted)
+    types, kind = pa.types, column.type
+    if types.is_dictionary(kind):
+        made = pa.DictionaryArray.from_arrays(column.indices, plain(column.dictionary))
+        return made if types.is_dictionary(wanted) else made.dictionary_decode()
+    if types.is_run_end_encoded(kind):
+        return _repeated(column)
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain(column.storage)
+    if _holds_lists(kind):
+        return _lists_of_plain(column)
+    try:
+        return column.cast(pa.large_binary() if is_view(kind, "binary") else wanted, safe=False).cast(wanted)
+    except pa.ArrowInvalid as error:
+        raise FormatError(f"a column of bytes is not in UTF-8 ({error})") from error
+
+
+def plain_types(schema: Any) -> dict[str, Any]:
+    """The plain type of each column by its name."""
+    return {field.name: plain_type(field.type) for field in schema}
+
+
+def plain_batch(batch: Any) -> Any:
+    """A record batch whose columns are plain."""
+    import pyarrow as pa
+
+    columns = [plain(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _repeated(column: Any) -> Any:
+    """Values of a run-end encoded array, each as often as it stands for."""
+    import numpy as np
+    import pyarrow as pa
+
+    ends = column.run_ends.to_numpy()
+    rows = np.searchsorted(ends, np.arange(column.offset, column.offset + len(column)), side="right")
+    return plain(column.values).take(pa.array(rows))
+
+
+def _lists_of_plain(rows: Any) -> Any:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(rows), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+    values = plain(pc.list_flatten(rows))
+    return pa.LargeListArray.from_arrays(offsets, values, mask=rows.is_null() if rows.null_count else None)
+
+
+def is_view(kind: Any, *names: str) -> bool:
+    """Whether an Arrow type is a view of one of these; older pyarrow has none."""
+    return any(getattr(_types(), f"is_{name}_view", lambda _: False)(kind) for name in names)
+
+
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is one of strings."""
+    return bool(_types().is_string(kind) or _types().is_large_string(kind) or is_view(kind, "string"))
+
+
+def is_whole(kind: Any) -> bool:
+    """Whether a plain type is one of whole numbers."""
+    return bool(_types().is_integer(kind) or (_types().is_decimal(kind) and kind.scale <= 0))
+
+
+def is_real(kind: Any) -> bool:
+    """Whether a plain type is one of numbers with fractions."""
+    return bool(_types().is_floating(kind))
+
+
+def is_lists(kind: Any) -> bool:
+    """Whether an Arrow type is one of lists of whole numbers."""
+    return bool(_holds_lists(kind) and _types().is_integer(kind.value_type))
+
+
+def is_string_lists(kind: Any) -> bool:
+    """Whether an Arrow type is one of lists of strings."""
+    return bool(_holds_lists(kind) and is_text(without_dictionary(kind.value_type)))
+
+
+def without_dictionary(kind: Any) -> Any:
+    """What a dictionary stands for; any other type as it is."""
+    return kind.value_type if _types().is_dictionary(kind) else kind
+
+
+def _holds_lists(kind: Any) -> bool:
+    types = _types()
+    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(lists or is_view(kind, "list", "large_list"))
+
+
+def _types() -> Any:
+    import pyarrow as pa
+
+    return pa.types
+
+
+# Columns that tell documents
+
+
+def check_document_type(kind: Any, column: str, name: str) -> None:
+    """Refuse a column whose values cannot tell documents: those that are themselves made of values.
+
+    Raises
+    ------
+    InputError
+        It is one of structs, maps, lists, unions, or of what is no data.
+    """
+    kind = without_dictionary(plain_type(kind))
+    if _types().is_nested(kind) or isinstance(kind, _extension()):
+        raise InputError(
+            f"column {column!r} of {name!r} holds {kind}, which cannot tell documents apart: name a column of strings, "
+            "whole numbers or dates, or several such columns"
+        )
+
+
+def _extension() -> type:
+    import pyarrow as pa
+
+    kind: type = pa.BaseExtensionType
+    return kind
+
+
+def document_labels(column: Any) -> Any:
+    """A column that tells documents, as plain values; NaN is as missing as a null.
+
+    >>> import pyarrow as pa
+    >>> document_labels(pa.array([1.0, float("nan")])).null_count
+    1
+    """
+    import pyarrow.compute as pc
+
+    column = plain(column)
+    column = column.dictionary_decode() if _types().is_dictionary(column.type) else column
+    if is_real(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    return column

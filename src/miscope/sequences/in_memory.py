@@ -1,0 +1,65 @@
+"""Data in memory as what they are: symbols, or real numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from miscope.errors import InputError
+from miscope.sequences.array_likes import unwrapped
+from miscope.sequences.container import Sequences
+from miscope.sequences.documents import is_real
+from miscope.sequences.series import Series
+from miscope.sequences.two_readings import are_codes, are_whole
+
+__all__ = ["in_memory", "refuse_codes"]
+
+
+def in_memory(data: Any, as_numbers: bool = False, label: str | None = None) -> Sequences | Series:
+    """Take data as symbols or as real numbers, as they themselves say.
+
+    Floating-point numbers with fractions are real numbers. Where all of them are whole, they are codes (MATLAB stores
+    nothing else) if none is negative and they are of few kinds, at most 256, each of which comes five times or more on
+    average; otherwise they are refused, and both readings spelled out. Anything else is symbols.
+
+    Examples
+    --------
+    >>> in_memory([0.0, 1.0, 1.0] * 9), in_memory([0.5, 1.0])
+    (Sequences(27 symbols of 2 kinds in 1 document), Series(2 values in 1 document))
+
+    Parameters
+    ----------
+    data
+        What `Sequences.from_arrays` or `Series.from_arrays` takes.
+    as_numbers
+        Take floating-point numbers as measurements, whether they are whole or not.
+    label
+        What to call the data in results.
+
+    Raises
+    ------
+    InputError
+        The data are of no use, or can be read in two ways.
+    """
+    held = unwrapped(data)
+    if not is_real(held):
+        return Sequences.from_arrays(held, label=label)
+    series = Series.from_arrays(held, label)
+    if as_numbers or not are_whole([series.values]):
+        return series
+    return Sequences.from_arrays(held, label=label)
+
+
+def refuse_codes(series: Series) -> None:
+    """Refuse a series whose numbers look like codes, where it would be cut without anybody having said so.
+
+    Raises
+    ------
+    InputError
+        Its values are whole, and of few kinds.
+    """
+    if series.n_channels == 1 and are_whole([series.values]) and are_codes([series.values.reshape(-1)]):
+        raise InputError(
+            "the values of the series are whole numbers of few kinds: if they are codes of symbols, take them as such, "
+            "miscope.Sequences.from_arrays(series.values, series.offsets); if they are measurements, say into how many "
+            "classes to cut them, n_quantiles=4"
+        )

@@ -255,7 +255,7 @@ def test_lists_of_codes_are_documents(tmp_path, kind):
         with pytest.raises(InputError, match="the code 300 is outside an alphabet of 6 symbols"):
             read_table(path, "ids", alphabet="abcdef")
     for values, words in [
-        ([[1], [2, None]], r"row 2 of .* has a code that is missing"),
+        ([[1], [2, None]], r"row 2 of .* has a list in which a symbol is missing"),
         ([[1], [-2]], "negative code -2"),
     ]:
         for path in kinds_of_files(tmp_path, pa.table({"ids": values})):

@@ -89,8 +89,8 @@ def _given(
         str | None,
         typer.Option(
             "--as",
-            help="Of a column of numbers: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; of "
-            "prices: returns (log), changes (differences), each alone or with :sign, :quantiles:4, :edges:-1,0,1, "
+            help="Of numbers in columns or .npy: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; "
+            "of prices: returns (log), changes (differences), each alone or with :sign, :quantiles:4, :edges:-1,0,1, "
             ":deviations:0.5,1, or :volatility:4 (classes of absolute size).",
             show_default=False,
             rich_help_panel=_TABLE,
@@ -241,18 +241,20 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
         found = read(files if len(files) > 1 else files[0], **options)
     if isinstance(found, Sequences):
         if quantiles is not None:
-            raise InputError(f"--quantiles is for real numbers; {files[0]} holds symbols already: leave it out")
+            raise InputError(
+                f"--quantiles is for real numbers; {files[0]} holds symbols already: leave it out, or cut them as "
+                f"numbers with --as quantiles:{quantiles}"
+            )
         with as_spelt():
             return found if merging is None else merging.apply(found)
     if merging is not None:
-        how = "--quantiles 4" if files[0].lower().endswith(".npy") else "--as quantiles:4"
         raise InputError(
-            f"--classes is for symbols, and {files[0]} holds real numbers: {how} instead of it makes classes"
+            f"--classes is for symbols, and {files[0]} holds real numbers: --as quantiles:4 instead of it makes classes"
         )
     if not quiet and not (found.values % 1).any():
         note(
-            "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, save them as "
-            "integers, array.astype(int)"
+            "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, read them "
+            "with --as symbols"
         )
     return found
 

@@ -23,6 +23,8 @@ from miscope.curve.symbols import measure_symbols
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.sequences import Sequences, Series
+from miscope.sequences.array_likes import unwrapped
+from miscope.sequences.documents import is_real
 from miscope.sequences.in_memory import in_memory, refuse_codes
 from miscope.sequences.shards import Shards
 
@@ -240,7 +242,10 @@ def _stored(
 
 def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:
     """`Sequences` as they are, real numbers cut at their quantiles, anything else as `in_memory` takes it."""
-    made = source if isinstance(source, Sequences | Series) else in_memory(source, n_quantiles is not None)
+    made = source
+    if not isinstance(made, Sequences | Series):
+        held = unwrapped(source)
+        made = in_memory(held, "numbers" if n_quantiles is not None and is_real(held) else None)
     if isinstance(made, Series):
         if n_quantiles is None:
             refuse_codes(made)

@@ -43,6 +43,9 @@ def from_anything(
     if not sum(map(len, documents.parts)):
         raise InputError("the data are empty: there is not one symbol in them")
     codes, lengths, known = _encoded(documents.parts, known, size)
+    if any(isinstance(part, np.ndarray) and part.dtype.kind == "f" for part in documents.parts):
+        note = "the data are whole numbers stored as floating-point numbers, and were taken as codes, not measurements"
+        documents = documents._replace(notes=(*documents.notes, note))
     bounds = offsets_of(np.asarray(lengths if documents.lengths is None else documents.lengths))
     if offsets is not None:
         if len(bounds) > 2:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from miscope.errors import FormatError, InputError
+from miscope.errors import InputError
 
 __all__ = [
     "check_document_type",
-    "document_labels",
     "is_lists",
     "is_real",
     "is_string_lists",
@@ -27,20 +27,20 @@ _DIGITS_OF_64_BITS = 18
 def plain_type(kind: Any) -> Any:
     """The type that `plain` gives to values of an Arrow type; what is no data keeps its own.
 
-    ==============================================  ==========================================
-    type                                            what it becomes
-    ==============================================  ==========================================
-    views of strings, bytes                         strings (bytes are UTF-8)
-    dictionaries of strings                         dictionaries of plain strings
-    other dictionaries, run-end encoded             what they stand for
-    decimals without fractions                      whole numbers, of 64 bits where that holds them
-    other decimals, half precision                  floating-point numbers
-    lists, views of lists, lists of one length      lists of the plain type
-    ==============================================  ==========================================
+    ===============================================  ==========================================
+    type                                             what it becomes
+    ===============================================  ==========================================
+    views of strings                                 strings
+    dictionaries of strings                          dictionaries of plain strings
+    other dictionaries, run-end encoded              what they stand for
+    decimals without fractions, of up to 18 digits   whole numbers (longer ones stay)
+    decimals with fractions, half precision          floating-point numbers
+    lists, views of lists, lists of one length       lists of the plain type
+    ===============================================  ==========================================
 
     >>> import pyarrow as pa
-    >>> [str(plain_type(kind)) for kind in (pa.binary(), pa.decimal128(9), pa.run_end_encoded(pa.int32(), pa.bool_()))]
-    ['string', 'int64', 'bool']
+    >>> [str(plain_type(kind)) for kind in (pa.float16(), pa.decimal128(9), pa.run_end_encoded(pa.int32(), pa.bool_()))]
+    ['float', 'int64', 'bool']
     """
     import pyarrow as pa
 
@@ -53,14 +53,12 @@ def plain_type(kind: Any) -> Any:
     if isinstance(kind, pa.BaseExtensionType):
         storage = plain_type(kind.storage_type)
         return storage if is_text(storage) or is_whole(storage) or is_real(storage) else kind
-    if is_view(kind, "string", "binary") or types.is_large_binary(kind):
+    if is_view(kind, "string"):
         return pa.large_string()
-    if types.is_binary(kind):
-        return pa.string()
     if types.is_decimal(kind):
-        whole = kind.scale <= 0
-        small = kind.precision - kind.scale <= _DIGITS_OF_64_BITS
-        return pa.int64() if whole and small else pa.decimal256(76, 0) if whole else pa.float64()
+        if kind.scale != 0:
+            return pa.float64()
+        return pa.int64() if kind.precision <= _DIGITS_OF_64_BITS else kind
     if types.is_float16(kind):
         return pa.float32()
     if _holds_lists(kind):
@@ -77,11 +75,6 @@ def plain(column: Any) -> Any:
     ----------
     column
         An Arrow array, or one in chunks.
-
-    Raises
-    ------
-    FormatError
-        Bytes are not UTF-8.
     """
     import pyarrow as pa
 
@@ -100,10 +93,7 @@ def plain(column: Any) -> Any:
         return plain(column.storage)
     if _holds_lists(kind):
         return _lists_of_plain(column)
-    try:
-        return column.cast(pa.large_binary() if is_view(kind, "binary") else wanted, safe=False).cast(wanted)
-    except pa.ArrowInvalid as error:
-        raise FormatError(f"a column of bytes is not in UTF-8 ({error})") from error
+    return column.cast(wanted)
 
 
 def plain_types(schema: Any) -> dict[str, Any]:
@@ -111,12 +101,21 @@ def plain_types(schema: Any) -> dict[str, Any]:
     return {field.name: plain_type(field.type) for field in schema}
 
 
-def plain_batch(batch: Any) -> Any:
-    """A record batch whose columns are plain."""
+def plain_batch(batch: Any, columns: Iterable[str], file: str) -> Any:
+    """A record batch of these columns, plain.
+
+    Raises
+    ------
+    InputError
+        Two columns have the name of one that is wanted.
+    """
     import pyarrow as pa
 
-    columns = [plain(column) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    names, wanted = batch.schema.names, list(columns)
+    twice = next((name for name in wanted if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{file!r} has two columns of the name {twice!r}; rename one of them")
+    return pa.RecordBatch.from_arrays([plain(batch.column(names.index(name))) for name in wanted], wanted)
 
 
 def _repeated(column: Any) -> Any:
@@ -152,7 +151,7 @@ def is_text(kind: Any) -> bool:
 
 def is_whole(kind: Any) -> bool:
     """Whether a plain type is one of whole numbers."""
-    return bool(_types().is_integer(kind) or (_types().is_decimal(kind) and kind.scale <= 0))
+    return bool(_types().is_integer(kind) or (_types().is_decimal(kind) and kind.scale == 0))
 
 
 def is_real(kind: Any) -> bool:
@@ -211,19 +210,3 @@ def _extension() -> type:
 
     kind: type = pa.BaseExtensionType
     return kind
-
-
-def document_labels(column: Any) -> Any:
-    """A column that tells documents, as plain values; NaN is as missing as a null.
-
-    >>> import pyarrow as pa
-    >>> document_labels(pa.array([1.0, float("nan")])).null_count
-    1
-    """
-    import pyarrow.compute as pc
-
-    column = plain(column)
-    column = column.dictionary_decode() if _types().is_dictionary(column.type) else column
-    if is_real(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
-    return column

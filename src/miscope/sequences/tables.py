@@ -10,11 +10,11 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
-from miscope.sequences.arrow_types import is_lists, is_string_lists
+from miscope.sequences.arrow_types import check_document_type, is_lists, is_string_lists
 from miscope.sequences.codes import code_dtype
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import refuse_saved_table
-from miscope.sequences.frames import Frame, is_frame, to_arrow
+from miscope.sequences.frames import Frame, is_frame, only_other, to_arrow
 from miscope.sequences.json_lines import JsonFile
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.prices import Gaps, check_gaps, split_at_gaps
@@ -147,6 +147,8 @@ def read_table(
     made_by = None if tokenizer is None else tokenizer_from(tokenizer)
     tellers = [] if document is None else [document] if isinstance(document, str) else list(document)
     others = [*tellers, *([] if time is None else [time])]
+    if column is None and is_frame(path):
+        column = only_other(path, others)
     wanted = {*others, *([] if column is None else [column])}
     tables, named, meter = _opened(path, separator, encoding, progress, wanted)
     column = _checked_columns(tables, column, others)
@@ -161,6 +163,9 @@ def read_table(
     if as_texts:
         check_text_column(tables, column)
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
+    for table in tables:
+        for name in tellers:
+            check_document_type(table.types[name], name, table.name)
     rules = Rules(
         refuse_missing=missing == "refuse",
         positive=conversion is not None and conversion.change == "log",
@@ -195,7 +200,7 @@ def _opened(
         if separator is not None:
             raise InputError("a data frame has its columns already: leave the separator out")
         meter = Meter([], progress)
-        frame = FrameTable(to_arrow(path), meter)
+        frame = FrameTable(to_arrow(path, wanted), meter)
         return [frame], frame.name, meter
     files = expand(path)  # type: ignore[arg-type]
     meter = Meter(files, progress)

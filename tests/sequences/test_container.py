@@ -111,7 +111,7 @@ def test_given_alphabets():
         ({"data": [0.0, 1.0]}, r"astype\(int\).*quantise"),
         ({"data": [0.0, float("nan")]}, "value 1 is nan.*masked_invalid"),
         ({"data": [0, 1j]}, "not integers but complex"),
-        ({"data": [0, None]}, "item 1 of the list is None"),
+        ({"data": [0, None]}, "item 1 of a list is None"),
         ({"data": [0, 3], "alphabet_size": 3}, "code 3 is outside an alphabet of 3 symbols"),
         ({"data": np.array([0, 3], np.uint8), "alphabet_size": 3}, "code 3 is outside"),
         ({"data": [[0], [3]], "alphabet_size": 3}, "code 3 is outside"),
@@ -157,7 +157,9 @@ def test_constructor_checks_what_costs_nothing(parts, words):
 
 
 def test_text_of_itself():
-    sequences = Sequences.from_arrays(np.zeros(1_115_394, np.uint8), alphabet_size=65, label="tinyshakespeare.txt")
+    codes = np.arange(1_115_394, dtype=np.uint32) % 65 + 1
+    sequences = Sequences.from_arrays(codes.astype(np.uint8), label="tinyshakespeare.txt")
+    assert (sequences.n_kinds, sequences.alphabet_size, sequences.codes[0]) == (65, 66, 1)
     assert repr(sequences) == "Sequences(1,115,394 symbols of 65 kinds in 1 document: tinyshakespeare.txt)"
     assert str(Sequences.from_arrays([[0], [0]])) == "Sequences(2 symbols of 1 kind in 2 documents)"
 

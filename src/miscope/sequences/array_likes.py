@@ -124,21 +124,28 @@ def _of_objects(array: Array, missing: Array | None) -> Values | list[Any]:
         values[~missing] = there
         return Values(numbers(values.ravel().tolist()).reshape(array.shape), missing)
     cells = [_cell(item) for item in there]
-    return Values(np.array(cells, object)) if all(isinstance(cell, str) for cell in cells) else cells
+    if all(isinstance(cell, str) for cell in cells):
+        return Values(np.array(cells, object))
+    if any(isinstance(cell, str) for cell in cells):
+        raise InputError("the symbols are partly str and partly not; make all of them str")
+    return cells
 
 
 def _cell(item: Any) -> Any:
-    """What is in a cell of MATLAB's: a string that is an array of its own, or a cell in a cell, is taken out."""
+    """What is in a cell of MATLAB's, where a string is an array, a column has two dimensions, and cells have cells."""
     while isinstance(item, np.ndarray) and item.size == 1 and item.dtype.kind in "UO":
         item = item.reshape(-1)[0]
-    return item
+    is_column = isinstance(item, np.ndarray) and item.ndim == 2 and (1 in item.shape or item.size == 0)
+    return item.reshape(-1) if is_column else item
+
+
+def is_nothing(item: Any) -> bool:
+    """Whether an object says that nothing is there: None, and the like of numpy and pandas."""
+    return item is None or item is np.ma.masked or type(item).__name__ in ("NAType", "NaTType")
 
 
 def _is_missing(item: Any) -> bool:
-    """Whether an object says that nothing is there: None, NaN, and the like of numpy and pandas."""
-    if item is None or item is np.ma.masked or type(item).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(item, float | np.floating) and bool(np.isnan(item))
+    return is_nothing(item) or (isinstance(item, float | np.floating) and bool(np.isnan(item)))
 
 
 def is_number(item: Any) -> bool:
@@ -190,11 +197,15 @@ def _is_pandas(data: Any) -> bool:
 def _of_pandas(data: Any) -> Values | list[Any]:
     import pyarrow as pa
 
+    if getattr(data, "nlevels", 1) > 1:
+        raise InputError(f"the data are an index of {data.nlevels} levels: pass one, data.get_level_values(0)")
     if isinstance(data.dtype, np.dtype) and data.dtype.kind in "biuf":
         values = np.asarray(data)
         return Values(values, np.isnan(values) if values.dtype.kind == "f" else None)
     if data.dtype == object:
         return _of_numpy(np.asarray(data, object))
+    if hasattr(data, "sparse") or hasattr(data, "to_dense"):
+        return _of_numpy(np.asarray(data))
     try:
         return _of_column(pa.array(data, from_pandas=True))
     except (pa.ArrowException, TypeError, ValueError):
@@ -239,19 +250,24 @@ def _of_array(data: Any) -> Values | list[Any]:
     """An array, or a tensor, taken out of the graph of gradients and onto this processor where it offers that."""
     for step in ("detach", "cpu"):
         data = getattr(data, step)() if hasattr(data, step) else data
-    if not hasattr(data, "__array__") and hasattr(data, "__dlpack__"):
-        return _of_numpy(np.from_dlpack(data))
-    try:
-        return _of_numpy(np.asarray(data))
-    except TypeError:
-        if not hasattr(data, "float"):
-            raise
-        return _of_numpy(np.asarray(data.float()))  # bfloat16, which numpy does not have
+    plainly = (lambda: np.from_dlpack(data)) if _only_dlpack(data) else (lambda: np.asarray(data))
+    for taken in (plainly, lambda: np.asarray(data.float())):  # the second for bfloat16, which numpy does not have
+        try:
+            array = taken()
+        except (TypeError, ValueError, RuntimeError, BufferError, AttributeError):
+            continue
+        return _of_numpy(array)
+    raise InputError(f"the data are a {type(data).__name__} that numpy cannot take: pass it as an array of numpy's")
+
+
+def _only_dlpack(data: Any) -> bool:
+    return hasattr(data, "__dlpack__") and not hasattr(data, "__array__")
 
 
 def _is_sequence(data: Any) -> bool:
     """Whether it has a length and items in an order, such as an array.array, or a column of a data set."""
-    return all(hasattr(data, name) for name in ("__len__", "__getitem__", "__iter__")) and not hasattr(data, "keys")
+    offered = all(hasattr(data, name) for name in ("__len__", "__getitem__", "__iter__"))
+    return offered and not hasattr(data, "keys") and not hasattr(data, "shape")
 
 
 def _of_sequence(data: Any) -> Values | list[Any]:

@@ -65,12 +65,14 @@ def _encoded(
     if isinstance(filled, bytes):
         joined = np.frombuffer(b"".join(parts), np.uint8)
         return narrow(joined, size), _lengths(parts), BYTES if size is None else alphabet
+    if filled.dtype == object and not isinstance(filled[0], str):
+        _refuse_negative(parts)
     if filled.dtype == object:
         return _encode_symbols([part.tolist() for part in parts], alphabet)
     if any(part.dtype.kind == "f" for part in parts):
         parts = _codes_of_floats(parts)
     parts = [whole_numbers(part) for part in parts]
-    if size is None and any(int(part.max(initial=0)) > MAX_CODE for part in parts):
+    if size is None and any(int(part.max(initial=0)) > MAX_CODE for part in parts):  # no codes, but names of symbols
         return _encode_symbols([part.tolist() for part in parts], None)
     return *_join(parts, size), alphabet
 
@@ -114,8 +116,8 @@ def whole_numbers(values: Any) -> Array:
         raise InputError(f"the data are not integers but {array.dtype}; pass integer codes, or symbols as str")
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
-    if array.dtype.kind == "i" and array.min() < 0:
-        raise InputError(_first_negative(array))
+    if array.dtype.kind == "i":
+        _refuse_negative([array])
     return np.ascontiguousarray(array)
 
 
@@ -138,16 +140,16 @@ def narrow(codes: Array, alphabet_size: int | None) -> Array:
     return codes.astype(code_dtype(int(codes.max(initial=0)) + 1 if alphabet_size is None else alphabet_size))
 
 
-def _first_negative(array: Array) -> str:
-    for piece in pieces(len(array)):
-        negative = array[piece] < 0
-        if negative.any():
-            break
-    at = piece.start + int(negative.argmax())
-    return (
-        f"negative code {array[at]} at position {at}: codes are 0, 1, 2, …; leave missing values out, or number the "
-        "symbols anew with np.unique(data, return_inverse=True)[1]"
-    )
+def _refuse_negative(arrays: list[Array]) -> None:
+    for array in arrays:
+        for piece in pieces(len(array)):
+            negative = array[piece] < 0
+            if negative.any():
+                at = piece.start + int(negative.argmax())
+                raise InputError(
+                    f"negative code {array[at]} at position {at}: codes are 0, 1, 2, …; leave missing values out, or "
+                    "number the symbols anew with np.unique(data, return_inverse=True)[1]"
+                )
 
 
 def _lengths(documents: Iterable[Any]) -> Array:

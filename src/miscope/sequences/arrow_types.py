@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 _DIGITS_OF_64_BITS = 18
+_KNOWN = ("arrow.bool8", "arrow.json")
+"""Types of others that are what they are stored as."""
 
 
 def plain_type(kind: Any) -> Any:
@@ -51,8 +53,7 @@ def plain_type(kind: Any) -> Any:
     if types.is_run_end_encoded(kind):
         return plain_type(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):
-        storage = plain_type(kind.storage_type)
-        return storage if is_text(storage) or is_whole(storage) or is_real(storage) else kind
+        return plain_type(kind.storage_type) if kind.extension_name in _KNOWN else kind  # others are dates, ids, …
     if is_view(kind, "string"):
         return pa.large_string()
     if types.is_decimal(kind):

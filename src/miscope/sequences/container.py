@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
-from miscope.sequences.codes import Array, histogram, offsets_of
+from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
 
 __all__ = ["Sequences"]
 
@@ -107,6 +108,15 @@ class Sequences:
         """Number of symbols in all documents."""
         return len(self.codes)
 
+    @cached_property
+    def n_kinds(self) -> int:
+        """Number of kinds of symbols: those of the alphabet, or, where there is none, the codes that occur.
+
+        >>> Sequences.from_arrays([1, 3, 1]).n_kinds
+        2
+        """
+        return self.alphabet_size if self.alphabet is not None else n_distinct(self.codes, self.alphabet_size)
+
     @property
     def n_documents(self) -> int:
         """Number of documents."""
@@ -144,7 +154,7 @@ class Sequences:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        nouns = {"symbol": self.n_symbols, "kind": self.alphabet_size, "document": self.n_documents}
+        nouns = {"symbol": self.n_symbols, "kind": self.n_kinds, "document": self.n_documents}
         symbols, kinds, documents = (f"{n:,} {noun}{'' if n == 1 else 's'}" for noun, n in nouns.items())
         label = self.provenance.get("label")
         return f"Sequences({symbols} of {kinds} in {documents}{f': {label}' if label else ''})"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences.array_likes import Values, is_number, numbers, split, unwrapped
+from miscope.sequences.array_likes import Values, is_nothing, is_number, numbers, split, unwrapped
 from miscope.sequences.codes import Array
 from miscope.sequences.two_readings import are_labels, are_long, refuse_paths
 
@@ -161,11 +161,7 @@ def _many_rows(values: Array) -> str:
 
 
 def _of_list(items: list[Any]) -> Documents:
-    if any(item is None for item in items):
-        raise InputError(
-            f"item {next(i for i, item in enumerate(items) if item is None)} of the list is None, which is neither an "
-            "integer nor a string: leave missing values out, by beginning a new document (a list) behind them"
-        )
+    _refuse_nothing(items)
     if all(isinstance(item, str) for item in items):
         return _of_strings(items)
     if all(isinstance(item, bytes | bytearray) for item in items):
@@ -208,7 +204,17 @@ def _one_document(item: Any) -> list[Values]:
     return [Values(values.reshape(-1), missing)]
 
 
+def _refuse_nothing(items: list[Any]) -> None:
+    at = next((i for i, item in enumerate(items) if is_nothing(item)), None)
+    if at is not None:
+        raise InputError(
+            f"item {at} of a list is {items[at]}, which is neither a number nor a string: leave missing values out, by "
+            "beginning a new document (a list) behind them"
+        )
+
+
 def _nested(held: list[Any]) -> list[Values]:
+    _refuse_nothing(held)
     if len(held) == 1 and not isinstance(held[0], str | bytes):
         return _one_document(held[0])
     if any(isinstance(item, str) for item in held) and all(isinstance(item, str) or is_number(item) for item in held):

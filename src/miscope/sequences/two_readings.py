@@ -24,6 +24,9 @@ MOST_KINDS = 256
 """Kinds, up to which whole numbers stored as floats are codes: people who annotate have fewer (a byte holds them);
 measurements that happen to be whole soon have more."""
 
+EXACT = 2.0**53
+"""Beyond it floats do not hold every whole number."""
+
 LONGEST_PATH = 1024
 FILE_NAME = re.compile(
     r"[^\s*?]*[*?\w]\.(?:txt|csv|tsv|tab|parquet|feather|arrow|jsonl|json|ndjson|npy|npz|mat|h5|hdf5|nwb|fa|fasta|fna|faa"
@@ -99,7 +102,7 @@ def are_codes(documents: Collection[Array]) -> bool:
     for document in documents:
         for piece in pieces(len(document)):
             kinds |= set(np.unique(document[piece]).tolist())
-            if len(kinds) > MOST_KINDS or min(kinds) < 0:
+            if len(kinds) > MOST_KINDS or min(kinds) < 0 or max(kinds) > EXACT:
                 return False
     return EACH * len(kinds) <= sum(map(len, documents))
 
@@ -107,7 +110,7 @@ def are_codes(documents: Collection[Array]) -> bool:
 def unclear_numbers(documents: Collection[Array]) -> UnclearError:
     """Say that whole numbers stored as floats may be codes or measurements."""
     least = min(float(document.min()) for document in documents if len(document))
-    looks = f"as low as {least:g}" if least < 0 else "of many kinds for so few"
+    looks = f"as low as {least:g}" if least < 0 else "of many kinds for so few values"
     codes = "np.unique(data, return_inverse=True)[1]" if least < 0 else "data.astype(int)"
     return UnclearError(
         f"the data are whole numbers stored as floating-point numbers, {looks}: if they are codes of symbols, pass "

@@ -382,6 +382,21 @@ def test_npy_of_real_numbers(tmp_path, dtype):
         read_npy(path, alphabet_size=4)
 
 
+def test_npy_of_whole_numbers_stored_as_floats(tmp_path):
+    path, codes = tmp_path / "states.npy", np.array([1, 2, 2, 3, 1] * 9)
+    np.save(path, codes.astype(float))
+    made = read(path)
+    assert (made.codes.tolist(), made.n_kinds, made.provenance["reader"]) == (codes.tolist(), 3, "read_npy")
+    assert "codes, not measurements" in made.provenance["notes"][0]
+    assert read(path, as_="numbers").values.tolist() == codes.tolist()
+    assert read(path, as_="edges:1.5").codes.tolist() == (codes > 1.5).tolist()
+    np.save(path, codes - 2.0)
+    with pytest.raises(InputError, match=r"as_='symbols'.*as_='quantiles:4'"):
+        read(path)
+    np.save(path, np.arange(50.0))
+    assert read(path, as_="symbols").codes.tolist() == list(range(50))
+
+
 def test_damaged_npy(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.arange(100))

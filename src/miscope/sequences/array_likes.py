@@ -183,9 +183,14 @@ def _is_arrow(data: Any) -> bool:
 def _of_arrow(data: Any) -> Values | list[Any]:
     import pyarrow as pa
 
-    array = data.to_arrow() if hasattr(data, "to_arrow") else data
-    if not isinstance(array, pa.Array | pa.ChunkedArray):
-        array = pa.chunked_array(array) if hasattr(array, "__arrow_c_stream__") else pa.array(array)
+    try:
+        array = data.to_arrow() if hasattr(data, "to_arrow") else data
+        if not isinstance(array, pa.Array | pa.ChunkedArray):
+            array = pa.chunked_array(array) if hasattr(array, "__arrow_c_stream__") else pa.array(array)
+    except pa.ArrowException as error:  # integers of 128 bits, which Arrow does not have
+        if not hasattr(data, "to_list"):
+            raise InputError(f"the data are a {type(data).__name__} that Arrow cannot take ({error})") from None
+        return _of_objects(np.array(data.to_list(), object), None)
     return _of_column(array)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from miscope.errors import InputError
+from miscope.errors import FormatError, InputError
 
 __all__ = [
     "check_document_type",
+    "check_value_type",
     "is_lists",
     "is_real",
     "is_string_lists",
@@ -18,6 +19,7 @@ __all__ = [
     "plain_batch",
     "plain_type",
     "plain_types",
+    "unknown_type",
     "without_dictionary",
 ]
 
@@ -32,7 +34,7 @@ def plain_type(kind: Any) -> Any:
     ===============================================  ==========================================
     type                                             what it becomes
     ===============================================  ==========================================
-    views of strings                                 strings
+    views of strings, of bytes                       strings, bytes
     dictionaries of strings                          dictionaries of plain strings
     other dictionaries, run-end encoded              what they stand for
     decimals without fractions, of up to 18 digits   whole numbers (longer ones stay)
@@ -54,8 +56,8 @@ def plain_type(kind: Any) -> Any:
         return plain_type(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):
         return plain_type(kind.storage_type) if kind.extension_name in _KNOWN else kind  # others are dates, ids, …
-    if is_view(kind, "string"):
-        return pa.large_string()
+    if is_view(kind, "string", "binary"):
+        return pa.large_string() if is_view(kind, "string") else pa.large_binary()
     if types.is_decimal(kind):
         if kind.scale != 0:
             return pa.float64()
@@ -188,6 +190,29 @@ def _types() -> Any:
 
 
 # Columns that tell documents
+
+
+def check_value_type(kind: Any, column: str, name: str) -> None:
+    """Refuse a column of values that are neither symbols nor numbers, but made of several.
+
+    Raises
+    ------
+    InputError
+        It is one of structs, maps, unions, lists of lists, or a type of others.
+    """
+    if _types().is_nested(kind) or isinstance(kind, _extension()):
+        raise InputError(
+            f"column {column!r} of {name!r} holds {kind}, neither symbols nor numbers: it must hold strings, whole "
+            "numbers, numbers with fractions, or lists of codes or strings"
+        )
+
+
+def unknown_type(name: str, error: Exception) -> FormatError:
+    """Say that a file holds a column of a type that pyarrow does not know."""
+    return FormatError(
+        f"{name!r} holds a column of a type that pyarrow does not read ({error}), perhaps whole numbers of 128 bits: "
+        "leave that column out, or convert it, and write the file again"
+    )
 
 
 def check_document_type(kind: Any, column: str, name: str) -> None:

@@ -33,7 +33,9 @@ def is_frame(data: Any) -> bool:
     """
     if isinstance(data, type):
         return False
-    return _is_data_set(data) or (hasattr(data, "columns") and any(hasattr(data, name) for name in _OFFERED))
+    # Of the class: to ask a frame that is not in memory for its columns takes long.
+    has_columns = hasattr(type(data), "columns")
+    return _is_data_set(data) or (has_columns and any(hasattr(data, name) for name in _OFFERED))
 
 
 def only_column(frame: Any) -> Any:

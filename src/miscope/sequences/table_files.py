@@ -13,7 +13,7 @@ from typing import Any
 
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
-from miscope.sequences.arrow_types import plain_batch, plain_types
+from miscope.sequences.arrow_types import plain_batch, plain_types, unknown_type
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import STDIN
 from miscope.sequences.streams import Meter, for_arrow, has_suffix, name_of, open_raw, open_stream, size_of
@@ -224,6 +224,8 @@ class ParquetFile(TableFile):
         try:
             with open_raw(self._file) as raw, parquet.ParquetFile(raw, read_dictionary=dictionaries) as file:
                 yield file
+        except pa.ArrowNotImplementedError as error:
+            raise unknown_type(self.name, error) from error
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{self.name!r} is a damaged Parquet file ({error}); fetch or write it again") from error
 
@@ -263,6 +265,8 @@ class ArrowFile(TableFile):
                 else:
                     stream = pa.ipc.open_stream(raw)
                     yield stream.schema, iter(stream), 1 << 30  # nobody knows how many
+        except pa.ArrowNotImplementedError as error:
+            raise unknown_type(self.name, error) from error
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{self.name!r} is a damaged Arrow file ({error}); fetch or write it again") from error
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
-from miscope.sequences.arrow_types import check_document_type, is_lists, is_string_lists
+from miscope.sequences.arrow_types import check_document_type, check_value_type, is_lists, is_string_lists
 from miscope.sequences.codes import code_dtype
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import refuse_saved_table
@@ -164,6 +164,7 @@ def read_table(
         check_text_column(tables, column)
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
     for table in tables:
+        check_value_type(table.types[column], column, table.name)
         for name in tellers:
             check_document_type(table.types[name], name, table.name)
     rules = Rules(

@@ -393,6 +393,7 @@ def test_npy_of_whole_numbers_stored_as_floats(tmp_path):
     np.save(path, codes - 2.0)
     with pytest.raises(InputError, match=r"as_='symbols'.*as_='quantiles:4'"):
         read(path)
+    assert read(path, as_="symbols").decode(0) == (codes - 2).tolist()
     np.save(path, np.arange(50.0))
     assert read(path, as_="symbols").codes.tolist() == list(range(50))
 

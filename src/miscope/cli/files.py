@@ -24,6 +24,7 @@ __all__ = [
     "Reading",
     "advice",
     "as_spelt",
+    "check_cut",
     "read_files",
     "spelt",
     "takes_files",
@@ -226,6 +227,7 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
     """Read what was named on the command line as one corpus, in classes of symbols where they are asked for."""
     from miscope.sequences import Sequences, read
     from miscope.sequences.merging import Merging
+    from miscope.sequences.two_readings import UnclearError
 
     merging = None
     with as_spelt():
@@ -238,7 +240,13 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
     with progress_bar("reading", "B", quiet) as progress, as_spelt():
         if progress is not None:
             options = options | {"progress": progress}
-        found = read(files if len(files) > 1 else files[0], **options)
+        path = files if len(files) > 1 else files[0]
+        try:
+            found = read(path, **options)
+        except UnclearError:
+            if quantiles is None:
+                raise
+            found = read(path, **options, as_="numbers")  # what is cut is no code
     if isinstance(found, Sequences):
         if quantiles is not None:
             raise InputError(
@@ -257,6 +265,16 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
             "with --as symbols"
         )
     return found
+
+
+def check_cut(data: Any, quantiles: int | None) -> None:
+    """Refuse numbers that look like codes, where they would be cut without anybody having said so."""
+    from miscope.sequences import Series
+    from miscope.sequences.in_memory import refuse_codes
+
+    if isinstance(data, Series) and quantiles is None:
+        with as_spelt():
+            refuse_codes(data)
 
 
 def _refuse_counts(files: list[str]) -> None:

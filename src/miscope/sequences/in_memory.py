@@ -59,7 +59,11 @@ def in_memory(data: Any, as_: str | None = None, label: str | None = None) -> Se
         return series
     if conversion is None:
         return Sequences.from_arrays(held, label=label)
-    made = Sequences.from_arrays(series.values.astype(np.int64), series.offsets)
+    codes, alphabet = series.values.astype(np.int64).reshape(-1), None
+    if codes.min() < 0:
+        kinds, codes = np.unique(codes, return_inverse=True)
+        alphabet = kinds.tolist()
+    made = Sequences.from_arrays(codes, series.offsets, alphabet)
     return dataclasses.replace(made, provenance=series.provenance)
 
 

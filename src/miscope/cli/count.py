@@ -90,9 +90,9 @@ def _count(
     from miscope.counting.pair_files import count_to_file
     from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
 
-    found = read_files(files, reading, quantiles, quiet)
-    check_cut(found, quantiles)
-    data = as_sequences(found, quantiles)
+    read = read_files(files, reading, quantiles, quiet)
+    check_cut(read, quantiles)
+    data = as_sequences(read, quantiles)
     unfinished = Path(f"{output}.part")
     goes_on = unfinished.exists() and not fresh
     try:

@@ -139,7 +139,7 @@ def test_advice_in_words_of_the_command_line(folder, refused):
     import numpy as np
 
     np.save(folder / "real.npy", np.random.default_rng(0).normal(size=99))
-    refused("measure", "real.npy", "--classes", "top:2", words=["--quantiles 4"])
+    refused("measure", "real.npy", "--classes", "top:2", words=["--as quantiles:4"])
     refused("inspect", "text.txt", "--tokenizer", "nosuch.json", words=["there is no file or folder 'nosuch.json'"])
     refused("uniformity", "text.txt", "--permutations", "5", words=["--permutations must"])
     refused("count", "text.txt", "-o", "counts.txt", words=["counts.txt should end in .arrow\n"])

@@ -408,7 +408,7 @@ def test_symbols_may_be_objects():
             np.array(["a", 1], dtype=object),
             [1, 2],
             {},
-            "the symbols of x cannot be sorted: give all integers or all strings",
+            "symbols are partly str",
         ),
         ([1, 2, 3], [1, 2, 3], {"n_cells": 2}, "n_cells is 2, but 3 different cells were seen"),
         ([1, 2], [1, 2], {"estimator": "nsp"}, "unknown estimator 'nsp'; did you mean 'nsb'"),

@@ -226,8 +226,8 @@ def test_identity_tells_data_apart():
 
 def test_held_out_data_are_read_in_the_alphabet_that_is_learnt():
     """The same words, of which the held-out ones have an alphabet of their own: their loss is that of the training."""
-    text = Sequences.from_arrays(["abcabcabcabcabcabcabcabc"] * 20)
-    others = Sequences.from_arrays(["bcbcbcbcbcbcbcbcbcbcbcbc"] * 4)
+    text = Sequences.from_arrays([list("abcabcabcabcabcabcabcabc")] * 20)
+    others = Sequences.from_arrays([list("bcbcbcbcbcbcbcbcbcbcbcbc")] * 4)
     assert text.alphabet != others.alphabet
     held = sources(LSTM(3, width=4), text, others, 4, 24, 0).held_out[0][0]
     assert set(held.unique().tolist()) == {1, 2}

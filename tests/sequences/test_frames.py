@@ -64,7 +64,7 @@ class TestTablesOfArrow:
     def test_progress(self):
         told = []
         ms.read_table(table(), "codes", progress=lambda done, total: told.append((done, total)))
-        assert told[-1][0] == told[-1][1] == table().nbytes
+        assert told[-1][0] == told[-1][1] == table().select(["codes"]).nbytes
 
     def test_what_is_refused(self):
         with pytest.raises(InputError, match=r"'data frame' has 2 columns .* name one with column='…'"):
@@ -77,9 +77,10 @@ class TestTablesOfArrow:
             ms.read_text(table())
         with pytest.raises(InputError, match="documents cannot be used"):
             ms.read(table(), column="codes", documents="line")
-        twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
+        twice = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], ["x", "y", "x"])
         with pytest.raises(InputError, match="two columns of the name 'x'"):
             ms.read_table(twice, "x")
+        assert ms.read_table(twice, "y").alphabet == (2,)
 
 
 @pytest.mark.extras
@@ -131,6 +132,31 @@ class TestLibraries:
 
         with pytest.raises(InputError, match=r"cannot be read as a table .*column x.*all values of a column numbers"):
             ms.read_table(pandas.DataFrame({"x": [1, "a"]}))
+
+    def test_only_the_wanted_columns_count(self):
+        import pandas
+
+        frame = pandas.DataFrame([["so", 1, "p", 0], ["it", "a", "p", 0]], columns=["word", "mixed", "of", "of"])
+        assert ms.read_table(frame, "word").decode(0) == ["so", "it"]
+        with pytest.raises(InputError, match="two columns of the name 'of'"):
+            ms.read_table(frame, "word", document="of")
+        with pytest.raises(InputError, match="did you mean 'word'"):
+            ms.read_table(frame, "wrd")
+        left = frame[["word", "mixed"]].rename(columns={"mixed": 3}).assign(**{"3": [1, 2]})[["word", "3"]]
+        assert ms.read_table(left, document="3").alphabet == ("it", "so")
+
+    def test_a_data_set(self):
+        datasets = pytest.importorskip("datasets")
+        columns = {"id": ["a", "b"], "tokens": [["EU", "rejects"], ["it"]], "tags": [[1, 0], [2]]}
+        data = datasets.Dataset.from_dict(columns)
+        made = ms.read_table(data, "tokens")
+        assert [made.decode(k) for k in range(2)] == columns["tokens"]
+        assert ms.read(data.select([1]), column="tags").codes.tolist() == [2]
+        assert ms.Sequences.from_arrays(data["tokens"]) == made
+        with pytest.raises(InputError, match="3 columns that could be read"):
+            ms.read_table(data)
+        with pytest.raises(InputError, match="not in memory"):
+            ms.read_table(data.to_iterable_dataset(), "id")
 
     def test_frames_that_are_not_in_memory(self, frames):
         with pytest.raises(InputError, match="collect it first"):

@@ -236,10 +236,24 @@ def test_columns(tmp_path):
         read_hub(folder, column="boddy")
     with pytest.raises(InputError, match=r"column 'n' of .* is of type double, neither .* are: title, body"):
         read_hub(folder, column="n")
-    with pytest.raises(InputError, match="has no column of text or of lists of whole numbers among n"):
+    with pytest.raises(InputError, match=r"has no column of text.* among n"):
         read_hub(saved(tmp_path / "b", {"n": number}))
     with pytest.raises(InputError, match="'input_ids' is a column of codes already; leave unit='word' out"):
         read_hub(saved(tmp_path / "c", {"input_ids": ids}), unit="word")
+
+
+def test_lists_of_strings_as_tables_have_them(tmp_path):
+    columns = {"id": ["a", "b", "c"], "tokens": [["EU", "is"], [], None], "tags": [[1, 0], [], [2]]}
+    folder = saved(tmp_path / "tagged", columns)
+    with pytest.raises(InputError, match="several columns to read, id, tags, tokens"):
+        read_hub(folder)
+    found = read_hub(folder, column="tokens")
+    assert (documents(found), found.alphabet) == ([[0, 1]], ("EU", "is"))
+    assert [found.provenance[f"{name}_documents_dropped"] for name in ("empty", "missing")] == [1, 1]
+    del columns["id"], columns["tags"]
+    assert read_hub(saved(tmp_path / "alone", columns)) == found
+    with pytest.raises(InputError, match="in which a string is missing"):
+        read_hub(saved(tmp_path / "missing", {"tokens": [["a", None]]}))
 
 
 @pytest.mark.parametrize(

@@ -248,14 +248,14 @@ def test_lists_of_codes_are_documents(tmp_path, kind):
         assert (found.alphabet, found.alphabet_size) == (None, 301)
         said = {name: found.provenance[name] for name in ("rows", "rows_missing", "rows_empty")}
         assert said == {"rows": 5, "rows_missing": 1, "rows_empty": 1}
-        with pytest.raises(InputError, match=r"row 4 of .* has no list"):
+        with pytest.raises(InputError, match=r"row 4 of .* has no value"):
             read_table(path, "ids", missing="refuse")
         with pytest.raises(InputError, match="every row a document of its own: leave document, time and as_ out"):
             read_table(path, "ids", document="x")
         with pytest.raises(InputError, match="the code 300 is outside an alphabet of 6 symbols"):
             read_table(path, "ids", alphabet="abcdef")
     for values, words in [
-        ([[1], [2, None]], r"row 2 of .* has a code that is missing"),
+        ([[1], [2, None]], r"row 2 of .* has a list in which a symbol is missing"),
         ([[1], [-2]], "negative code -2"),
     ]:
         for path in kinds_of_files(tmp_path, pa.table({"ids": values})):

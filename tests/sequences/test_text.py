@@ -415,7 +415,7 @@ def test_files_that_cannot_be_read(tmp_path, poem, monkeypatch):
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 300), min_size=1, max_size=20), st.sampled_from(["uint8", "uint16", "int32", ">i8"]))
+@given(st.lists(st.integers(0, 300), min_size=2, max_size=20), st.sampled_from(["uint8", "uint16", "int32", ">i8"]))
 def test_npy(tmp_path_factory, codes, dtype):
     path = tmp_path_factory.mktemp("npy") / "codes.npy"
     codes = np.array(codes).astype("uint8").astype(dtype)
@@ -456,6 +456,22 @@ def test_npy_of_real_numbers(tmp_path, dtype):
         read_npy(path, alphabet_size=4)
 
 
+def test_npy_of_whole_numbers_stored_as_floats(tmp_path):
+    path, codes = tmp_path / "states.npy", np.array([1, 2, 2, 3, 1] * 9)
+    np.save(path, codes.astype(float))
+    made = read(path)
+    assert (made.codes.tolist(), made.n_kinds, made.provenance["reader"]) == (codes.tolist(), 3, "read_npy")
+    assert "codes, not measurements" in made.provenance["notes"][0]
+    assert read(path, as_="numbers").values.tolist() == codes.tolist()
+    assert read(path, as_="edges:1.5").codes.tolist() == (codes > 1.5).tolist()
+    np.save(path, codes - 2.0)
+    with pytest.raises(InputError, match=r"as_='symbols'.*as_='quantiles:4'"):
+        read(path)
+    assert read(path, as_="symbols").decode(0) == (codes - 2).tolist()
+    np.save(path, np.arange(50.0))
+    assert read(path, as_="symbols").codes.tolist() == list(range(50))
+
+
 def test_damaged_npy(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.arange(100))
@@ -471,7 +487,7 @@ def test_damaged_npy(tmp_path):
         ([0.5, np.nan], "value 1 is nan: leave out what is missing"),
         (np.array([], float), "the data are empty"),
         (np.zeros((1, 1, 1, 1)), "4 dimensions"),
-        (0.5, "0 dimensions"),
+        (0.5, "not a sequence"),
         ([0.5j], "not integers but complex128"),
         (np.zeros((1, 1, 1), int), "3 dimensions"),
         (np.array([], int), "the data are empty"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from miscope.cli.files import Reading, as_spelt, read_files, without_classes
+from miscope.cli.files import Reading, as_spelt, check_cut, read_files, without_classes
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def _cut(parts: list[Any], options: Reading) -> Sequences:
     joint = Series(
         np.concatenate([part.values for part in parts]), offsets_of(np.concatenate([part.lengths for part in parts]))
     )
+    if "as_" not in options:
+        check_cut(joint, None)
     asked = Conversion.parse(options.get("as_", "quantiles"))
     behind = asked.text.partition(":")[2] if asked.change else asked.text
     with as_spelt():

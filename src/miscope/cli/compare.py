@@ -172,7 +172,7 @@ def compare(
         from miscope.atomic import atomic_path
 
         with atomic_path(output) as temporary:
-            temporary.write_text(as_json(found) + "\n", encoding="utf-8")
+            temporary.write_text(as_json(found) + "\n", encoding="utf-8", errors="backslashreplace")
     if plot is not None:
         from miscope.figures.models import plot_reach
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
-from miscope.cli.files import FILES_HELP, Reading, read_files, spelt, takes_files
+from miscope.cli.files import FILES_HELP, Reading, check_cut, read_files, spelt, takes_files
 from miscope.cli.sources import LagsOption, MaxMemory
 from miscope.errors import InputError
 
@@ -90,7 +90,9 @@ def _count(
     from miscope.counting.pair_files import count_to_file
     from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
 
-    data = as_sequences(read_files(files, reading, quantiles, quiet), quantiles)
+    read = read_files(files, reading, quantiles, quiet)
+    check_cut(read, quantiles)
+    data = as_sequences(read, quantiles)
     unfinished = Path(f"{output}.part")
     goes_on = unfinished.exists() and not fresh
     try:

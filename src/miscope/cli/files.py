@@ -25,6 +25,7 @@ __all__ = [
     "Reading",
     "advice",
     "as_spelt",
+    "check_cut",
     "read_files",
     "spelt",
     "takes_files",
@@ -105,8 +106,8 @@ def _given(
         str | None,
         typer.Option(
             "--as",
-            help="Of a column of numbers: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; of "
-            "prices: returns (log), changes (differences), each alone or with :sign, :quantiles:4, :edges:-1,0,1, "
+            help="Of numbers in columns or .npy: symbols, numbers, sign, quantiles:4, edges:-1,0,1, deviations:0.5,1; "
+            "of prices: returns (log), changes (differences), each alone or with :sign, :quantiles:4, :edges:-1,0,1, "
             ":deviations:0.5,1, or :volatility:4 (classes of absolute size).",
             show_default=False,
             rich_help_panel=_TABLE,
@@ -253,6 +254,7 @@ def read_files(
     """
     from miscope.sequences import Sequences, read
     from miscope.sequences.merging import Merging
+    from miscope.sequences.two_readings import UnclearError
 
     merging = None
     with as_spelt():
@@ -266,25 +268,43 @@ def read_files(
         warnings.simplefilter("ignore", MiscopeWarning)  # said below
         if progress is not None:
             options = options | {"progress": progress}
-        found = read(files if len(files) > 1 else files[0], **options)
+        path = files if len(files) > 1 else files[0]
+        try:
+            found = read(path, **options)
+        except UnclearError:
+            if quantiles is None:
+                raise
+            found = read(path, **options, as_="numbers")  # what is cut is no code
     for text in () if quiet or not notes else found.provenance.get("notes", ()):
         note(f"note: {advice(text)}")
     if isinstance(found, Sequences):
         if quantiles is not None:
-            raise InputError(f"--quantiles is for real numbers; {files[0]} holds symbols already: leave it out")
+            raise InputError(
+                f"--quantiles is for real numbers; {files[0]} holds symbols already: leave it out, or cut them as "
+                f"numbers with --as quantiles:{quantiles}"
+            )
         with as_spelt():
             return found if merging is None else merging.apply(found)
     if merging is not None:
-        how = "--quantiles 4" if files[0].lower().endswith(".npy") else "--as quantiles:4"
         raise InputError(
-            f"--classes is for symbols, and {files[0]} holds real numbers: {how} instead of it makes classes"
+            f"--classes is for symbols, and {files[0]} holds real numbers: --as quantiles:4 instead of it makes classes"
         )
     if not quiet and not (found.values % 1).any():
         note(
-            "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, save them as "
-            "integers, array.astype(int)"
+            "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, read them "
+            "with --as symbols"
         )
     return found
+
+
+def check_cut(data: Any, quantiles: int | None) -> None:
+    """Refuse numbers that look like codes, where they would be cut without anybody having said so."""
+    from miscope.sequences import Series
+    from miscope.sequences.in_memory import refuse_codes
+
+    if isinstance(data, Series) and quantiles is None:
+        with as_spelt():
+            refuse_codes(data)
 
 
 def _refuse_counts(files: list[str]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
 from miscope.cli.count import are_counts, load_counts
-from miscope.cli.files import FILES_HELP, Reading, advice, as_spelt, read_files, spelt, takes_files
+from miscope.cli.files import FILES_HELP, Reading, advice, as_spelt, check_cut, read_files, spelt, takes_files
 from miscope.cli.fit import check_fittable, fit_measured
 from miscope.cli.sources import (
     Cluster,
@@ -196,6 +196,8 @@ def measure(
         data = _shards(named, reading, quantiles, top, skip_bad)
     else:
         data = read_files(named, reading, quantiles, quiet, notes=False)  # the curve has them among its warnings
+        if estimator != "gaussian":
+            check_cut(data, quantiles)
     if fit and (cluster is None or process is not None):
         check_fittable(data, lags)
     with progress_bar("counting", "pairs", quiet) as progress:

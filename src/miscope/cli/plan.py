@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from miscope.cli.common import found_files, guarded, say
-from miscope.cli.files import FILES_HELP, Reading, read_files, spelt, takes_files
+from miscope.cli.files import FILES_HELP, Reading, check_cut, read_files, spelt, takes_files
 from miscope.cli.sources import make_process
 from miscope.errors import InputError
 
@@ -171,6 +171,7 @@ def _cost_of(files: list[str], reading: Reading, lags: str | None, options: dict
     quantiles = found.pop("quantiles", None)
     renamed = {"surrogates": "n_surrogates"}
     data = read_files(files, reading, quantiles, quiet=json)
+    check_cut(data, quantiles)
     arguments = {renamed.get(name, name): value for name, value in found.items()}
     about = plan_measuring(data, lags, n_quantiles=quantiles, **arguments)
     return _dumped(about.to_dict()) if json else str(about)

@@ -115,7 +115,7 @@ def _deliver(found: Uniformity | Drift, output: Path | None, plot: Path | None, 
         from miscope.atomic import atomic_path
 
         with atomic_path(output) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     if plot is not None:
         from miscope.figures import plot as plot_result
 

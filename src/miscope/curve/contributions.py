@@ -110,7 +110,7 @@ class Contributions:
         """
         text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
         with atomic_path(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     def to_frame(self) -> Any:
         """A pandas data frame with one row a pair (needs the extra ``pandas``)."""
@@ -169,7 +169,7 @@ def contributions(
     Parameters
     ----------
     sequences
-        `Sequences`, or anything that `measure` takes as symbols.
+        `Sequences`, or anything else that `measure` takes.
     lag
         In symbols; one.
     top
@@ -257,7 +257,7 @@ def contributions(
         n_tested=int(known.sum()),
         null_name=null,
         label=label if label is not None else str(data.provenance.get("label", "")),
-        warnings=_advice(known, shown, values, n),
+        warnings=(*data.provenance.get("notes", ()), *_advice(known, shown, values, n)),
     )
 
 
@@ -357,7 +357,8 @@ def _stderr(table: _Table, left_out: Any, shown: Ints, values: Floats) -> Floats
 def _words(data: Sequences, codes: Ints) -> list[str]:
     if data.alphabet is None:
         return [str(code) for code in codes]
-    return [str(data.alphabet[code]) for code in codes]
+    # Half of a surrogate pair, which no text in UTF-8 can hold, is shown as its escape.
+    return [str(data.alphabet[code]).encode("utf-8", "backslashreplace").decode() for code in codes]
 
 
 def _shown(word: str) -> str:

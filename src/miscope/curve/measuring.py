@@ -23,6 +23,9 @@ from miscope.curve.symbols import measure_symbols
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.sequences import Sequences, Series
+from miscope.sequences.array_likes import unwrapped
+from miscope.sequences.documents import is_real
+from miscope.sequences.in_memory import in_memory, refuse_codes
 from miscope.sequences.shards import Shards
 
 __all__ = ["DEFAULT_BLOCKS", "QUANTITIES", "as_sequences", "measure"]
@@ -62,9 +65,11 @@ def measure(
     ----------
     source
         `Sequences`, or anything that `Sequences.from_arrays` takes: an array of whole numbers, a list of arrays (one a
-        document), a string. Real numbers too: a `Series`, or arrays of floats; they are cut at their quantiles into
-        symbols, unless ``estimator="gaussian"``. Or `PairCounts`, which were counted before: then `lags` are among
-        theirs (default: all), bars come from their own blocks, and only the nulls ``global`` and ``none`` are known.
+        document), a string, a column of a data frame. Real numbers too: a `Series`, or arrays of floats; they are cut
+        at their quantiles into symbols, unless ``estimator="gaussian"``. Whole numbers that are stored as floats, as
+        MATLAB does, are codes where they are of few kinds (see `in_memory`). Or `PairCounts`, which were counted
+        before: then `lags` are among theirs (default: all), bars come from their own blocks, and only the nulls
+        ``global`` and ``none`` are known.
     lags
         Distances in symbols: ``"1:10000"`` (log-spaced, about ten a decade beyond 10), ``"1:10000:50"`` (50 of them),
         ``"24:2400:+24"`` (every 24th), ``"all:512"``, or a list (`parse_lags`). Default: log-spaced to a quarter of the
@@ -237,22 +242,18 @@ def _stored(
 
 
 def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:
-    """`Sequences` as they are, real numbers cut at their quantiles, anything else through `Sequences.from_arrays`."""
-    if isinstance(source, Series) or _is_real(source):
-        series = source if isinstance(source, Series) else Series.from_arrays(source)
-        return series.quantise(_QUANTILES if n_quantiles is None else n_quantiles)
+    """`Sequences` as they are, real numbers cut at their quantiles, anything else as `in_memory` takes it."""
+    made = source
+    if not isinstance(made, Sequences | Series):
+        held = unwrapped(source)
+        made = in_memory(held, "numbers" if n_quantiles is not None and is_real(held) else None)
+    if isinstance(made, Series):
+        if n_quantiles is None:
+            refuse_codes(made)
+        return made.quantise(_QUANTILES if n_quantiles is None else n_quantiles)
     if n_quantiles is not None:
         raise InputError("n_quantiles is for real numbers; these data are symbols already")
-    return source if isinstance(source, Sequences) else Sequences.from_arrays(source)
-
-
-def _is_real(source: Any) -> bool:
-    """Whether this is an array of floats, or a list of such arrays or of floats."""
-    if isinstance(source, np.ndarray):
-        return bool(source.dtype.kind == "f")
-    if not isinstance(source, list | tuple) or not source:
-        return False
-    return all(isinstance(item, float | np.floating) or (_is_real(item) and len(item) > 0) for item in source)
+    return made
 
 
 def _as_series(source: Any, quantity: str, n_quantiles: int | None, values: Any) -> Series:

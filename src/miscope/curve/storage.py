@@ -47,7 +47,7 @@ def save(curve: MICurve, path: str | Path) -> None:
         if Path(path).suffix.lower() == ".parquet":
             _write_parquet(curve, temporary)
         else:
-            temporary.write_text(to_json(curve) + "\n", encoding="utf-8")
+            temporary.write_text(to_json(curve) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def to_json(curve: MICurve) -> str:

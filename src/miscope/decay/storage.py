@@ -69,7 +69,7 @@ def save(fit: DecayFit, path: str | Path) -> None:
     if Path(path).suffix.lower() != ".json":
         raise InputError(f"a fit is written as .json, not {Path(path).name!r}")
     with atomic_path(path) as temporary:
-        temporary.write_text(to_json(fit) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(fit) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def load(path: str | Path) -> DecayFit:

@@ -30,6 +30,7 @@ from scipy.special import digamma, xlogy
 from miscope.counting.fingerprint import FingerprintArray
 from miscope.errors import InputError, choice
 from miscope.estimation.nsb import Posterior
+from miscope.sequences.array_likes import Values, unwrapped
 
 __all__ = ["ESTIMATORS", "entropy", "estimator", "information", "mutual_information"]
 
@@ -198,7 +199,7 @@ def mutual_information(
     Parameters
     ----------
     x, y : array_like of int or str, shape (n_pairs,)
-        Symbols; `x[i]` was seen together with `y[i]`.
+        Symbols, in arrays or columns of any library; `x[i]` was seen together with `y[i]`.
     estimator : str
         As in `entropy`.
     n_cells : float, optional
@@ -276,7 +277,7 @@ def _grassberger_g(n: NDArray[np.int64]) -> Floats:
 
 
 def _clean_counts(counts: ArrayLike) -> NDArray[np.int64]:
-    values = np.asarray(counts).ravel()
+    values = _without_missing(counts, "counts").ravel()
     if not values.size:
         raise InputError("counts is empty: give one number for each cell, such as [3, 1, 2]")
     if values.dtype.kind not in "biuf":
@@ -295,6 +296,18 @@ def _clean_counts(counts: ArrayLike) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
+def _without_missing(data: Any, name: str) -> NDArray[Any]:
+    """An array of what is in any array-like; what is masked or missing is refused."""
+    held = data if isinstance(data, str) or np.isscalar(data) else unwrapped(data)
+    if not isinstance(held, Values):
+        return np.asarray(held)
+    if held.missing is not None and held.missing.any():
+        raise InputError(
+            f"{name}[{int(held.missing.ravel().argmax())}] is missing: drop it, and what it is paired with"
+        )
+    return held.values
+
+
 def _clean_cells(n_cells: float | None, default: int, fingerprints: FingerprintArray) -> float:
     seen = int(fingerprints.n_seen[0])
     if n_cells is None:
@@ -309,7 +322,7 @@ def _clean_cells(n_cells: float | None, default: int, fingerprints: FingerprintA
 
 def _clean_symbols(symbols: ArrayLike, name: str) -> NDArray[np.int64]:
     """Return the symbols as codes 0, 1, … in sorted order."""
-    values = np.asarray(symbols)
+    values = _without_missing(symbols, name)
     if values.ndim != 1:
         raise InputError(
             f"{name} has {values.ndim} dimensions: give a list or 1-D array of symbols (a text as list(text))"

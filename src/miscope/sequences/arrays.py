@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Number
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
-from miscope.sequences.encoding import CharacterEncoder, encode_documents
-from miscope.sequences.frames import is_frame, only_column
+from miscope.sequences.documents import documents_of, not_finite, provenance_of
+from miscope.sequences.encoding import BYTES, CharacterEncoder, encode_documents
+from miscope.sequences.two_readings import are_codes, are_whole, unclear_numbers
 
-__all__ = ["Arrays", "Symbol", "check_parts", "from_anything", "narrow", "whole_numbers"]
+__all__ = ["Arrays", "Symbol", "check_parts", "from_anything", "narrow", "unknown_symbols", "whole_numbers"]
 
 Symbol = str | int
 MAX_CODE = 2**32 - 1
@@ -26,39 +26,71 @@ class Arrays(NamedTuple):
     offsets: Array
     alphabet_size: int
     alphabet: tuple[Symbol, ...] | None
+    provenance: dict[str, Any]
 
 
 def from_anything(
-    data: Any, offsets: Any = None, alphabet: Sequence[Symbol] | None = None, alphabet_size: int | None = None
+    data: Any,
+    offsets: Any = None,
+    alphabet: Sequence[Symbol] | None = None,
+    alphabet_size: int | None = None,
+    label: str | None = None,
 ) -> Arrays:
     """Sort out what `data` is (see `Sequences.from_arrays`) and check it."""
-    data = only_column(data) if is_frame(data) else data
     known = _checked_alphabet(alphabet, alphabet_size)
     size = len(known) if known is not None else alphabet_size
-    if (
-        offsets is None
-        and isinstance(data, np.ndarray)
-        and data.ndim == 2
-        and data.size
-        and data.dtype.kind not in "UO"
-    ):
-        data, offsets = data.reshape(-1), np.arange(len(data) + 1) * data.shape[1]
-    documents = _documents(data)
-    if not sum(map(len, documents)):
+    documents = documents_of(data)
+    if not sum(map(len, documents.parts)):
         raise InputError("the data are empty: there is not one symbol in them")
-    if isinstance(documents[0], str):
-        codes, lengths, known = _encode_characters(documents, known)
-    elif isinstance(documents[0], list):
-        codes, lengths, known = _encode_symbols(documents, known)
-    else:
-        codes, lengths = _join([whole_numbers(document) for document in documents], size)
-    bounds = offsets_of(np.asarray(lengths))
+    codes, lengths, known = _encoded(documents.parts, known, size)
+    if any(isinstance(part, np.ndarray) and part.dtype.kind == "f" for part in documents.parts):
+        note = "the data are whole numbers stored as floating-point numbers, and were taken as codes, not measurements"
+        documents = documents._replace(notes=(*documents.notes, note))
+    bounds = offsets_of(np.asarray(lengths if documents.lengths is None else documents.lengths))
     if offsets is not None:
-        if len(documents) > 1:
+        if len(bounds) > 2:
             raise InputError("offsets go with one long array of codes; a list of documents has its borders already")
         bounds = _checked_offsets(offsets, len(codes))
     size = len(known) if known is not None else size if size is not None else int(codes.max()) + 1
-    return Arrays(codes, bounds, size, known)
+    return Arrays(codes, bounds, size, known, provenance_of(documents, label))
+
+
+def _encoded(
+    parts: list[Any], alphabet: tuple[Symbol, ...] | None, size: int | None
+) -> tuple[Array, Array, tuple[Symbol, ...] | None]:
+    """Codes of all documents, the documents' lengths, and the alphabet, if there is one."""
+    filled = next(part for part in parts if len(part))
+    if isinstance(filled, str):
+        return _encode_characters(parts, alphabet)
+    if isinstance(filled, bytes):
+        joined = np.frombuffer(b"".join(parts), np.uint8)
+        return narrow(joined, size), _lengths(parts), BYTES if size is None else alphabet
+    if filled.dtype == object and not isinstance(filled[0], str):
+        _refuse_negative(parts)
+    if filled.dtype == object:
+        return _encode_symbols([part.tolist() for part in parts], alphabet)
+    if any(part.dtype.kind == "f" for part in parts):
+        parts = _codes_of_floats(parts)
+    parts = [whole_numbers(part) for part in parts]
+    if size is None and any(int(part.max(initial=0)) > MAX_CODE for part in parts):  # no codes, but names of symbols
+        return _encode_symbols([part.tolist() for part in parts], None)
+    return *_join(parts, size), alphabet
+
+
+def _codes_of_floats(parts: list[Array]) -> list[Array]:
+    """Whole numbers that are stored as floats, as whole numbers."""
+    for part in parts:
+        bad = ~np.isfinite(part)
+        if bad.any():
+            raise InputError(not_finite(int(bad.argmax()), part[bad.argmax()]))
+    if not are_whole(parts):
+        raise InputError(
+            "the data are floating-point numbers, but symbols are counted: make classes of them first, such as "
+            "miscope.Series.from_arrays(data).quantise(4), or miscope.to_symbols(data, 'sign')"
+        )
+    if not are_codes(parts):
+        raise unclear_numbers(parts)
+    return [part.astype(np.int64) for part in parts]
 
 
 def check_parts(codes: Array, offsets: Array, alphabet_size: int, alphabet: tuple[Symbol, ...] | None) -> None:
@@ -79,21 +111,13 @@ def whole_numbers(values: Any) -> Array:
     if array.size == 0:
         return np.zeros(0, np.uint8)
     if array.dtype.kind == "f":
-        bad = np.isnan(array)
-        if bad.any():
-            raise InputError(
-                f"the data contain NaN, first at position {int(bad.argmax())}; leave such values out first"
-            )
-        raise InputError(
-            "the data are floating-point numbers, but symbols are counted: if they are codes already, pass "
-            "data.astype(int); if they are measurements, make classes of them first (signs, quantiles)"
-        )
+        array = _codes_of_floats([array])[0]
     if array.dtype.kind not in "iub":
         raise InputError(f"the data are not integers but {array.dtype}; pass integer codes, or symbols as str")
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
-    if array.dtype.kind == "i" and array.min() < 0:
-        raise InputError(_first_negative(array))
+    if array.dtype.kind == "i":
+        _refuse_negative([array])
     return np.ascontiguousarray(array)
 
 
@@ -116,109 +140,52 @@ def narrow(codes: Array, alphabet_size: int | None) -> Array:
     return codes.astype(code_dtype(int(codes.max(initial=0)) + 1 if alphabet_size is None else alphabet_size))
 
 
-def _first_negative(array: Array) -> str:
-    for piece in pieces(len(array)):
-        negative = array[piece] < 0
-        if negative.any():
-            break
-    at = piece.start + int(negative.argmax())
-    return (
-        f"negative code {array[at]} at position {at}: codes are 0, 1, 2, …; leave missing values out, or number the "
-        "symbols anew with np.unique(data, return_inverse=True)[1]"
-    )
+def _refuse_negative(arrays: list[Array]) -> None:
+    for array in arrays:
+        for piece in pieces(len(array)):
+            negative = array[piece] < 0
+            if negative.any():
+                at = piece.start + int(negative.argmax())
+                raise InputError(
+                    f"negative code {array[at]} at position {at}: codes are 0, 1, 2, …; leave missing values out, or "
+                    "number the symbols anew with np.unique(data, return_inverse=True)[1]"
+                )
 
 
-def _documents(data: Any) -> list[Any]:
-    """Make a list of documents, each of them a str (characters), a list of str (symbols) or a 1-D array."""
-    if isinstance(data, str):
-        return [data]
-    if isinstance(data, list | tuple):
-        return _documents_of_list(data)
-    array = np.asarray(data)
-    if array.ndim == 0:
-        hint = "; draw from it first: sample(64, 4096, seed=0)" if hasattr(data, "sample") else ""
-        raise InputError(
-            f"the data are one {type(data).__name__}, not a sequence; pass an array, a list or a str{hint}"
-        )
-    if array.ndim > 2:
-        raise InputError(
-            f"the data have {array.ndim} dimensions; pass one document a row (2-D), or a list of documents"
-        )
-    if array.dtype.kind in "UO":
-        return _documents_of_list(array.tolist()) if array.dtype == object else _string_rows(array)
-    return [array] if array.ndim == 1 else list(array)
-
-
-def _string_rows(array: Array) -> list[Any]:
-    rows: list[Any] = array.tolist()
-    return [rows] if array.ndim == 1 else rows
-
-
-def _documents_of_list(data: Sequence[Any]) -> list[Any]:
-    kinds = set(map(type, data))
-    if all(issubclass(kind, Number | np.generic | None) and not issubclass(kind, str) for kind in kinds):
-        return [np.asarray(data)]
-    if all(issubclass(kind, str) for kind in kinds):
-        return _documents_of_strings(data)
-    documents = [_one_document(item) for item in data]
-    if len({isinstance(document, list) for document in documents if len(document)}) > 1:
-        raise InputError("some documents hold strings and others numbers; make all of them the same")
-    return list(map(list, documents)) if any(isinstance(document, list) for document in documents) else documents
-
-
-def _documents_of_strings(data: Sequence[str]) -> list[Any]:
-    longer = sum(len(item) > 1 for item in data)
-    if longer == 0:
-        return [list(data)]
-    if longer < len(data):
-        raise InputError(
-            "a list of strings, some longer than one character and some not, can be read in two ways: pass [data] for "
-            "one document whose symbols are these strings, or [list(text) for text in data] for documents of characters"
-        )
-    return list(data)
-
-
-def _one_document(item: Any) -> Any:
-    """One document of a list of documents: a list of str, or an array."""
-    if isinstance(item, str):
-        raise InputError("the documents are partly str and partly not; pass list(text) for a document of characters")
-    array = item if isinstance(item, np.ndarray) else np.asarray(item) if not _has_strings(item) else None
-    if array is None:
-        return list(item)
-    if array.ndim != 1:
-        raise InputError(f"a document has one dimension, not {array.ndim}; pass a list of 1-D arrays, or one 2-D array")
-    return array.tolist() if array.dtype.kind == "U" else array
-
-
-def _has_strings(item: Any) -> bool:
-    return isinstance(item, list | tuple) and bool(item) and isinstance(item[0], str)
+def _lengths(documents: Iterable[Any]) -> Array:
+    return np.array([len(document) for document in documents], np.int64)
 
 
 def _encode_characters(documents: list[str], alphabet: tuple[Symbol, ...] | None) -> tuple[Array, Array, Any]:
     if alphabet is not None:
         return _encode_symbols([list(document) for document in documents], alphabet)
     encoded = encode_documents(["".join(documents)], CharacterEncoder(), marked=False)
-    return encoded.codes, np.array([len(document) for document in documents], np.int64), encoded.alphabet
+    return encoded.codes, _lengths(documents), encoded.alphabet
 
 
-def _encode_symbols(documents: list[list[str]], alphabet: tuple[Symbol, ...] | None) -> tuple[Array, Array, Any]:
+def _encode_symbols(documents: list[list[Any]], alphabet: tuple[Symbol, ...] | None) -> tuple[Array, Array, Any]:
     distinct: set[Any] = set().union(*documents)
-    if not all(isinstance(symbol, str) for symbol in distinct):
+    if not (all(isinstance(symbol, str) for symbol in distinct) or all(isinstance(symbol, int) for symbol in distinct)):
         raise InputError("the symbols are partly str and partly not; make all of them str")
     alphabet = alphabet if alphabet is not None else tuple(sorted(distinct))
     index = {symbol: code for code, symbol in enumerate(alphabet)}
-    unknown = sorted(distinct.difference(index))
+    unknown_symbols(sorted(distinct.difference(index)))
+    each = (index[symbol] for document in documents for symbol in document)
+    lengths = _lengths(documents)
+    return np.fromiter(each, code_dtype(len(alphabet)), int(lengths.sum())), lengths, alphabet
+
+
+def unknown_symbols(symbols: Iterable[Symbol]) -> None:
+    """Refuse symbols, if there are any, that an alphabet does not have."""
+    unknown = list(symbols)
     if unknown:
         raise InputError(
             f"symbols that the alphabet does not have: {', '.join(map(repr, unknown[:5]))}; add them to it"
         )
-    lengths = np.array([len(document) for document in documents], np.int64)
-    each = (index[symbol] for document in documents for symbol in document)
-    return np.fromiter(each, code_dtype(len(alphabet)), int(lengths.sum())), lengths, alphabet
 
 
 def _join(documents: list[Array], alphabet_size: int | None) -> tuple[Array, Array]:
-    lengths = np.array([len(document) for document in documents], np.int64)
+    lengths = _lengths(documents)
     if len(documents) == 1:
         return narrow(documents[0], alphabet_size), lengths
     if alphabet_size is None:

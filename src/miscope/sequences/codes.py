@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "code_dtype", "gather", "histogram", "offsets_of", "pieces", "recode"]
+__all__ = ["Array", "code_dtype", "gather", "histogram", "n_distinct", "offsets_of", "pieces", "recode"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -44,6 +44,22 @@ def histogram(codes: Array, alphabet_size: int) -> npt.NDArray[np.int64]:
         part = np.bincount(codes[piece])
         counts[: len(part)] += part
     return counts
+
+
+def n_distinct(codes: Array, alphabet_size: int) -> int:
+    """How many different codes there are; as soon as all of the alphabet have been seen, no more are looked at.
+
+    >>> n_distinct(np.array([1, 3, 1]), 4)
+    2
+    """
+    if alphabet_size > max(len(codes), PIECE):
+        return len(np.unique(codes))
+    seen = np.zeros(alphabet_size, bool)
+    for piece in pieces(len(codes)):
+        seen[codes[piece]] = True
+        if seen.all():
+            break
+    return int(seen.sum())
 
 
 def recode(codes: Array, table: Array, out: Array | None = None) -> Array:

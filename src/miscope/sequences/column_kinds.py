@@ -8,6 +8,7 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
+from miscope.sequences.arrow_types import is_text
 from miscope.sequences.foreign import refuse_saved_table
 from miscope.sequences.json_lines import JsonFile
 from miscope.sequences.numbers import Conversion
@@ -84,7 +85,7 @@ def _kind(table: TableFile, column: str) -> str:
         return "int"
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "float"
-    if isinstance(table, TextFile) or pa.types.is_boolean(kind) or "string" in str(kind):
+    if isinstance(table, TextFile) or pa.types.is_boolean(kind) or is_text(kind):
         return "string"
     raise InputError(
         f"column {column!r} of {table.name!r} holds {kind}, neither symbols nor numbers: it must hold strings, whole "

@@ -1,34 +1,18 @@
-"""Columns of Arrow tables become codes: lists of whole numbers, and the bytes of strings, copied only where needed."""
+"""Columns of lists in Arrow arrays become codes: lists of whole numbers, copied only where needed, and of strings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from miscope.errors import FormatError, InputError
-from miscope.sequences.arrays import narrow, whole_numbers
-from miscope.sequences.codes import Array, offsets_of
+from miscope.sequences.arrays import Symbol, narrow, unknown_symbols, whole_numbers
+from miscope.sequences.arrow_types import without_dictionary
+from miscope.sequences.codes import Array, code_dtype, offsets_of, recode
 
-__all__ = ["codes_of_lists", "is_lists", "is_text"]
-
-
-def is_lists(kind: Any) -> bool:
-    """Whether an Arrow type is one of lists of whole numbers."""
-    import pyarrow as pa
-
-    types = pa.types
-    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return bool(lists and types.is_integer(kind.value_type))
-
-
-def is_text(kind: Any) -> bool:
-    """Whether an Arrow type is one of strings."""
-    import pyarrow as pa
-
-    views = getattr(pa.types, "is_string_view", lambda _: False)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or views(kind))
+__all__ = ["codes_of_lists", "codes_of_string_lists"]
 
 
 def codes_of_lists(chunks: Iterator[Any], mapped: bool) -> tuple[Array, Array]:
@@ -50,6 +34,50 @@ def codes_of_lists(chunks: Iterator[Any], mapped: bool) -> tuple[Array, Array]:
         return narrow(_as_unsigned(parts[0]), None), offsets
     largest = max(int(part.max(initial=0)) for part in parts)
     return _joined(parts, narrow(np.array([largest]), None).dtype), offsets_of(np.concatenate(lengths))
+
+
+def codes_of_string_lists(
+    chunks: Iterable[Any], alphabet: tuple[Symbol, ...] | None
+) -> tuple[Array, Array, tuple[Symbol, ...]]:
+    """Number the strings in pieces of a column of lists, none of which is missing.
+
+    >>> import pyarrow as pa
+    >>> codes, lengths, alphabet = codes_of_string_lists([pa.array([["so", "it"], [], ["it"]])], None)
+    >>> codes.tolist(), lengths.tolist(), alphabet
+    ([1, 0, 0], [2, 0, 1], ('it', 'so'))
+
+    Returns
+    -------
+    codes, lengths, alphabet
+        All symbols; how many each row has; by default the strings that occur, sorted.
+
+    Raises
+    ------
+    InputError
+        There is not one string, one is missing, or it is not in the alphabet.
+    """
+    index: dict[Symbol, int] = {}
+    parts: list[Array] = []
+    lengths: list[Array] = []
+    for rows in chunks:
+        values = rows.flatten()
+        if values.null_count:
+            raise InputError("it has a list in which a string is missing; leave such strings out first")
+        values = values if without_dictionary(values.type) != values.type else values.dictionary_encode()
+        table = [index.setdefault(symbol, len(index)) for symbol in values.dictionary.to_pylist()]
+        codes = values.indices.to_numpy(zero_copy_only=False)
+        parts.append(recode(codes, np.array(table, np.uint32)) if table else np.zeros(0, np.uint32))
+        lengths.append(rows.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64))
+    codes = np.concatenate([np.zeros(0, np.uint32), *parts])
+    if len(codes) == 0:
+        raise InputError("there is not one symbol in it: its lists are empty")
+    occurs = np.bincount(codes, minlength=len(index)) > 0  # a dictionary may have strings that no row has
+    seen = [symbol for symbol, is_seen in zip(index, occurs.tolist(), strict=True) if is_seen]
+    symbols = tuple(sorted(seen, key=str)) if alphabet is None else alphabet
+    place = {symbol: code for code, symbol in enumerate(symbols)}
+    unknown_symbols(symbol for symbol in seen if symbol not in place)
+    numbers = np.array([place.get(symbol, 0) for symbol in index], code_dtype(len(symbols)))
+    return recode(codes, numbers), np.concatenate(lengths), symbols
 
 
 def _joined(parts: list[Array], dtype: np.dtype[Any]) -> Array:

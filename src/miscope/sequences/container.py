@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
-from miscope.sequences.codes import Array, histogram, offsets_of
+from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
 
 __all__ = ["Sequences"]
 
@@ -79,34 +80,51 @@ class Sequences:
         Parameters
         ----------
         data
-            - integers (or bools), 1-D: one document; 2-D: one document a row; a list of 1-D arrays: one each;
-            - a str: one document of characters; a list of str that are all longer than one character: one such
-              document each;
-            - a data frame of one column: that column; of several, take one, or read it with `read_table`;
-            - an array of str, a list of single characters, or a list of lists of str: the strings are the symbols.
+            - integers (or bools), 1-D: one document; 2-D: one document a row (a single column is one document); a list
+              of 1-D arrays: one each. Whole numbers beyond 2**32 - 1 are symbols. Whole numbers stored as floats are
+              codes where none is negative and they are of few kinds: at most 256, each of which comes five times or
+              more on average; otherwise they are refused.
+            - a str: one document of characters, if it does not name a file; bytes: one of bytes;
+            - an array or a column of str, a list of single characters, or a list of lists of str: the strings are the
+              symbols;
+            - a list of longer str: strings of more than 32 characters on average are texts, each a document of
+              characters; shorter ones are labels, all of them one document, where each kind comes five times or more on
+              average, and texts where none comes twice and none is a single letter; anything else is refused.
 
-            Codes that are uint8, uint16 or uint32 already are not copied, so a memory-mapped array stays one.
+            Arrays are those of any library, by what it offers: numpy, pandas and polars (a series, an index, a frame of
+            one column), Arrow, torch, lists of these, cells as `scipy.io.loadmat` gives them. Where something is
+            masked, null or NA, a new document begins, and ``provenance["missing"]`` counts it. Codes that are uint8,
+            uint16 or uint32 already are not copied, so a memory-mapped array stays one.
         offsets
             Where documents begin and end in a one-dimensional `data`: ``[0, end of the first, …, n_symbols]``.
         alphabet
             The symbols in the order of their codes. By default the distinct strings, sorted; None for integers.
         alphabet_size
-            Number of kinds of symbols; by default the largest code + 1.
+            Number of kinds of symbols that there may be; by default the largest code + 1.
         label
             What to call the data in results.
 
         Raises
         ------
         InputError
-            The data are empty, negative, not whole numbers or not inside the alphabet, or the offsets do not fit.
+            The data are empty, negative, not whole numbers or not inside the alphabet, the offsets do not fit, or the
+            data can be read in two ways: the message says how to write either.
         """
-        arrays = from_anything(data, offsets, alphabet, alphabet_size)
-        return cls(*arrays, provenance={} if label is None else {"label": label})
+        return cls(*from_anything(data, offsets, alphabet, alphabet_size, label))
 
     @property
     def n_symbols(self) -> int:
         """Number of symbols in all documents."""
         return len(self.codes)
+
+    @cached_property
+    def n_kinds(self) -> int:
+        """Number of kinds of symbols: those of the alphabet, or, where there is none, the codes that occur.
+
+        >>> Sequences.from_arrays([1, 3, 1]).n_kinds
+        2
+        """
+        return self.alphabet_size if self.alphabet is not None else n_distinct(self.codes, self.alphabet_size)
 
     @property
     def n_documents(self) -> int:
@@ -145,7 +163,7 @@ class Sequences:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        nouns = {"symbol": self.n_symbols, "kind": self.alphabet_size, "document": self.n_documents}
+        nouns = {"symbol": self.n_symbols, "kind": self.n_kinds, "document": self.n_documents}
         symbols, kinds, documents = (f"{n:,} {noun}{'' if n == 1 else 's'}" for noun, n in nouns.items())
         label = self.provenance.get("label")
         return f"Sequences({symbols} of {kinds} in {documents}{f': {label}' if label else ''})"

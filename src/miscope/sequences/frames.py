@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Protocol
 
 from miscope.errors import InputError
 
-__all__ = ["Frame", "is_frame", "only_column", "to_arrow"]
+__all__ = ["Frame", "is_frame", "only_column", "only_other", "to_arrow"]
 
 _OFFERED = ("iloc", "get_column", "to_arrow", "column_names", "to_pandas", "collect")
 """Beside its columns, a data frame or a table has one of these."""
+
+_DATA_SET = ("column_names", "with_format", "features")
+"""What a data set of Hugging Face's has."""
 
 
 class Frame(Protocol):
@@ -26,7 +31,11 @@ def is_frame(data: Any) -> bool:
     >>> is_frame([[1, 2], [3, 4]]), is_frame("columns")
     (False, False)
     """
-    return hasattr(data, "columns") and any(hasattr(data, name) for name in _OFFERED)
+    if isinstance(data, type):
+        return False
+    # Of the class: to ask a frame that is not in memory for its columns takes long.
+    has_columns = hasattr(type(data), "columns")
+    return _is_data_set(data) or (has_columns and any(hasattr(data, name) for name in _OFFERED))
 
 
 def only_column(frame: Any) -> Any:
@@ -43,42 +52,98 @@ def only_column(frame: Any) -> Any:
         shown = ", ".join(map(str, names[:5])) + (", …" if len(names) > 5 else "")
         example = repr(names[0]) if names else "'name'"
         raise InputError(
-            f"the data are a data frame of {len(names)} columns ({shown}): pass one of them, "
-            f"frame[{example}].to_numpy(), or let read_table(frame, column={example}, document=…) make sequences of it"
+            f"the data are a data frame of {len(names)} columns ({shown}): pass one of them, frame[{example}], or let "
+            f"read_table(frame, column={example}, document=…) make sequences of it"
         )
-    column = frame[names[0]]
-    return column.to_numpy() if hasattr(column, "to_numpy") else column
+    return frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[names[0]]
 
 
-def to_arrow(frame: Any) -> Any:
+def to_arrow(frame: Any, wanted: Collection[str] | None = None) -> Any:
     """A data frame as a table of Arrow; of pandas, whose index has a name, the index is a column too.
+
+    Parameters
+    ----------
+    frame
+        Of any library.
+    wanted
+        The columns that are to be read; of all others only the names count, and nothing is in them. By default all.
 
     Raises
     ------
     InputError
-        A column holds what Arrow has no type for, or this is no data frame that is in memory.
+        A column that is wanted holds what Arrow has no type for, or has the name of another one; or this is no data
+        frame that is in memory.
     """
     import pyarrow as pa
 
-    if isinstance(frame, pa.RecordBatch):
-        return pa.Table.from_batches([frame])
-    if isinstance(frame, pa.Table):
-        return frame
     _refuse_lazy(frame)
+    columns = _columns(frame)
+    names = [name for name, _ in columns]
+    twice = next((name for name in names if names.count(name) > 1 and (wanted is None or name in wanted)), None)
+    if twice is not None:
+        raise InputError(f"the data frame has two columns of the name {twice!r}; rename one of them")
+    n = frame.num_rows if isinstance(frame, pa.RecordBatch) else len(frame)
+    made = {
+        name: _converted(name, taken) if wanted is None or name in wanted else pa.nulls(n) for name, taken in columns
+    }
+    return pa.table(made)
+
+
+def only_other(frame: Any, names: Collection[str]) -> str | None:
+    """The name of the one column of a data frame that is not among these; None if there are more, or none."""
+    left = [name for name, _ in _columns(frame) if name not in names]
+    return left[0] if len(left) == 1 else None
+
+
+def _columns(frame: Any) -> list[tuple[str, Callable[[], Any]]]:
+    """Names of columns, and what takes each of them; an index of pandas that has a name comes behind them."""
+    columns: list[tuple[str, Callable[[], Any]]] = [
+        (str(name), partial(_column, frame, k)) for k, name in enumerate(_names(frame))
+    ]
+    if not hasattr(frame, "iloc") or any(name is None for name in frame.index.names):
+        return columns
+    levels = enumerate(frame.index.names)
+    return columns + [(str(name), partial(frame.index.get_level_values, k)) for k, name in levels]
+
+
+def _column(frame: Any, k: int) -> Any:
+    """A column by its number, since two may have one name."""
+    import pyarrow as pa
+
+    if hasattr(frame, "iloc"):
+        return frame.iloc[:, k]
+    if isinstance(frame, pa.Table | pa.RecordBatch):
+        return frame.column(k)
+    name = _names(frame)[k]
+    if _is_data_set(frame):
+        return frame.select_columns([name]).with_format("arrow")[:].column(name)
+    return frame[name]
+
+
+def _converted(name: str, taken: Callable[[], Any]) -> Any:
+    """A column as an Arrow array."""
+    import pyarrow as pa
+
     try:
-        if hasattr(frame, "iloc") and hasattr(frame, "index"):
-            named = all(name is not None for name in frame.index.names)
-            return pa.Table.from_pandas(frame, preserve_index=named).replace_schema_metadata(None)
-        return frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+        column = taken()
+        column = column.to_arrow() if hasattr(column, "to_arrow") else column
+        if isinstance(column, pa.Array | pa.ChunkedArray):
+            return column
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            f"the data frame cannot be read as a table ({_plain(error)}): make all values of a column numbers, or all "
-            "of them strings"
+            f"the data frame cannot be read as a table (column {name}: {_plain(error)}): make all values of a "
+            "column numbers, or all of them strings"
         ) from error
 
 
+def _is_data_set(data: Any) -> bool:
+    return all(hasattr(data, name) for name in _DATA_SET)
+
+
 def _refuse_lazy(frame: Any) -> None:
-    if hasattr(frame, "collect") and not hasattr(frame, "to_arrow") and not hasattr(frame, "iloc"):
+    lazy = hasattr(frame, "collect") and not hasattr(frame, "to_arrow") and not hasattr(frame, "iloc")
+    if lazy or hasattr(frame, "compute") or (_is_data_set(frame) and not hasattr(frame, "__len__")):
         raise InputError("the data frame is not in memory: collect it first, or write it as Parquet and read that")
 
 
@@ -88,5 +153,6 @@ def _names(frame: Any) -> list[Any]:
 
 
 def _plain(error: Exception) -> str:
-    """The words of an error of Arrow's, which come in one piece or in several."""
-    return "; ".join(map(str, error.args)) or type(error).__name__
+    """The words of an error of Arrow's, which come in one piece or in several, without what cannot be printed."""
+    words = "; ".join(map(str, error.args)) or type(error).__name__
+    return words.encode("utf-8", "backslashreplace").decode()

@@ -11,8 +11,9 @@ import numpy as np
 
 from miscope.errors import InputError, choice, require
 from miscope.sequences.arrow_texts import encode_strings
+from miscope.sequences.arrow_types import is_lists, is_string_lists, is_text, plain, plain_type, without_dictionary
 from miscope.sequences.codes import offsets_of
-from miscope.sequences.columns import codes_of_lists, is_lists, is_text
+from miscope.sequences.columns import codes_of_lists, codes_of_string_lists
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import UNITS
 from miscope.sequences.hub_loading import load
@@ -67,8 +68,10 @@ def read_hub(
     split
         Which split; from the hub also parts of it, such as ``"train[:10%]"``.
     column
-        A column of strings, or of lists of whole numbers, which are taken as codes. By default ``"text"`` if there is
-        one, else the only column of strings, else ``"input_ids"``, else the only one of lists of whole numbers.
+        A column of strings, or of lists: whole numbers are taken as codes, strings as symbols. By default ``"text"`` if
+        there is one, else the only column of strings, else ``"input_ids"``, else the only one of lists of whole
+        numbers. Where there are lists of strings too, such as words beside their tags, the only column that could be
+        read, as in `read_table`; of several one has to be named.
     unit
         ``"byte"``, ``"character"``, ``"word"`` or ``"token"``, for columns of strings, as in `read_text`.
     tokenizer
@@ -97,6 +100,8 @@ def read_hub(
         Otherwise copied once, piece by piece, into the smallest type that holds the largest code: several pieces, since
         codes are one array (``Dataset.save_to_disk`` writes pieces of 1000 rows); 64 bits, since codes have at most 32;
         streams. Empty lists stay, as empty documents.
+
+        Of lists of strings: as `read_table` reads them; empty and missing rows are dropped.
 
     Raises
     ------
@@ -133,6 +138,8 @@ def read_hub(
             return _read_text(rows, unit, tokenizer, provenance, progress)
         if unit != "character":
             raise InputError(f"{rows.column!r} is a column of codes already; leave unit={unit!r} out, or name another")
+        if rows.is_string_lists:
+            return _read_string_lists(rows, tokenizer, provenance, progress)
         return _read_codes(rows, tokenizer, provenance, progress)
 
 
@@ -141,6 +148,7 @@ class Rows(NamedTuple):
 
     column: str
     is_text: bool
+    is_string_lists: bool
     chunks: Iterable[Any]
     total: int
     alphabet: tuple[str, ...] | None
@@ -178,6 +186,32 @@ def _read_codes(
     return Sequences(codes, offsets, size, alphabet, provenance)
 
 
+def _read_string_lists(
+    rows: Rows, tokenizer: Tokenizer | None, provenance: dict[str, Any], progress: Progress | None
+) -> Sequences:
+    if tokenizer is not None:
+        provenance = {**provenance, "tokenizer": tokenizer.record}
+    n_missing: list[int] = []
+    try:
+        codes, lengths, alphabet = codes_of_string_lists(
+            _present(rows, n_missing, progress), None if tokenizer is None else tokenizer.alphabet
+        )
+    except InputError as error:
+        raise type(error)(f"cannot use the column {rows.column!r} of {provenance['label']}: {error}") from error
+    provenance |= {
+        "empty_documents_dropped": int(np.count_nonzero(lengths == 0)),
+        "missing_documents_dropped": sum(n_missing),
+    }
+    return Sequences(codes, offsets_of(lengths[lengths > 0]), len(alphabet), alphabet, provenance)
+
+
+def _present(rows: Rows, n_missing: list[int], progress: Progress | None) -> Iterator[Any]:
+    """The rows that are there; how many others there are is put into `n_missing`."""
+    for chunk in _watched(rows, progress):
+        n_missing.append(chunk.null_count)
+        yield chunk.drop_null()
+
+
 def _noted(made: Sequences, more: dict[str, Any]) -> Sequences:
     return Sequences(made.codes, made.offsets, made.alphabet_size, made.alphabet, {**made.provenance, **more})
 
@@ -185,7 +219,7 @@ def _noted(made: Sequences, more: dict[str, Any]) -> Sequences:
 def _watched(rows: Rows, progress: Progress | None) -> Iterator[Any]:
     done = 0
     for chunk in rows.chunks:
-        yield chunk
+        yield plain(chunk)
         done += len(chunk)
         if progress is not None:
             progress(done, max(rows.total, done))
@@ -213,7 +247,7 @@ def _rows_of(data: Any, name: str, split: str, column: str | None, limit: int | 
         first = next(iter(arrow.iter(1)), None) if streaming else data.data.table
     if first is None:
         raise InputError(f"the split {split!r} of {name!r} is empty: it has not one row")
-    kinds = {field.name: field.type for field in first.schema}
+    kinds = {field.name: plain_type(field.type) for field in first.schema}
     column = _column_of(kinds, name, column)
     features = data.features or {}
     names = getattr(getattr(features.get(column), "feature", None), "names", None)
@@ -222,7 +256,14 @@ def _rows_of(data: Any, name: str, split: str, column: str | None, limit: int | 
         chunks: Iterable[Any] = _limited(arrow.select_columns([column]).iter(ROWS), column, limit, name)
     else:
         chunks = [chunk for chunk in first.column(column).slice(0, limit).chunks if len(chunk)]
-    return Rows(column, is_text(kinds[column]), chunks, total, tuple(names) if names else None)
+    return Rows(
+        column,
+        is_text(without_dictionary(kinds[column])),
+        is_string_lists(kinds[column]),
+        chunks,
+        total,
+        tuple(names) if names else None,
+    )
 
 
 def _limited(tables: Iterable[Any], column: str, limit: int | None, name: str) -> Iterator[Any]:
@@ -239,25 +280,30 @@ def _limited(tables: Iterable[Any], column: str, limit: int | None, name: str) -
 
 def _column_of(kinds: dict[str, Any], name: str, column: str | None) -> str:
     """The column that is asked for, or the one that is meant."""
-    texts = [key for key, kind in kinds.items() if is_text(kind)]
+    texts = [key for key, kind in kinds.items() if is_text(without_dictionary(kind))]
     lists = [key for key, kind in kinds.items() if is_lists(kind)]
+    words = [key for key, kind in kinds.items() if is_string_lists(kind)]
+    readable = [*texts, *lists, *words]
     if column is not None:
         choice(column, kinds, f"column of {name!r}")
-        if column not in texts + lists:
-            usable = ", ".join(texts + lists) or "none"
+        if column not in readable:
+            usable = ", ".join(readable) or "none"
             raise InputError(
                 f"the column {column!r} of {name!r} is of type {kinds[column]}, neither text nor lists of whole "
-                f"numbers; columns that are: {usable}"
+                f"numbers or strings; columns that are: {usable}"
             )
         return column
-    for usual, found in (("text", texts), ("input_ids", lists)):
+    wanted = [("text", texts), ("input_ids", lists)]
+    for usual, found in [("text", readable)] if words else wanted:
         if usual in found:
             return usual
         if len(found) == 1:
             return found[0]
         if found:
-            raise InputError(f"{name!r} has several columns to read, {', '.join(texts + lists)}: name one with column=")
-    raise InputError(f"{name!r} has no column of text or of lists of whole numbers among {', '.join(kinds) or 'none'}")
+            raise InputError(f"{name!r} has several columns to read, {', '.join(readable)}: name one with column=")
+    raise InputError(
+        f"{name!r} has no column of text, or of lists of whole numbers or strings, among {', '.join(kinds) or 'none'}"
+    )
 
 
 def _check_limit(limit: int | None) -> None:

@@ -15,11 +15,12 @@ import numpy as np
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.arrow import MAGIC
+from miscope.sequences.arrow_types import is_lists
 from miscope.sequences.biology import read_fasta
-from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
 from miscope.sequences.frames import Frame, is_frame
 from miscope.sequences.hub import read_hub
+from miscope.sequences.in_memory import in_memory
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
 from miscope.sequences.sources import STDIN, Paths, Progress, expand, read_sources, shown
@@ -28,6 +29,7 @@ from miscope.sequences.table_files import FEATHER_1, PARQUET, open_table
 from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
 from miscope.sequences.tokens import read_tokens
+from miscope.sequences.two_readings import UnclearError
 
 __all__ = ["HUB", "OptionError", "read", "read_npy"]
 
@@ -248,6 +250,7 @@ def read_npy(
     alphabet_size: int | None = None,
     label: str | None = None,
     progress: Progress | None = None,
+    as_: str | None = None,
 ) -> Sequences | Series:
     """Read codes, or real numbers, that `numpy.save` wrote: 1-D is one document, 2-D one document a row.
 
@@ -272,12 +275,15 @@ def read_npy(
         What to call the data in results; by default the name of the file.
     progress
         Called now and then with the number of bytes done and in all.
+    as_
+        What to make of them, in the grammar of `Conversion`: ``"symbols"``, ``"numbers"``, ``"quantiles:4"``, …
+        By default whole numbers are symbols, and numbers with fractions numbers.
 
     Returns
     -------
     Sequences or Series
-        `Sequences` of whole numbers; a `Series` of floating-point numbers, which may be 3-D too: documents, moments,
-        channels.
+        `Sequences` of whole numbers, also where they are stored as floating-point numbers and of few kinds (see
+        `in_memory`); a `Series` of numbers with fractions, which may be 3-D too: documents, moments, channels.
 
     Raises
     ------
@@ -289,15 +295,22 @@ def read_npy(
     (source,) = read_sources([os.fspath(path)], progress)
     array = _load(Path(path))
     provenance = {"reader": "read_npy", "label": label or shown(Path(path).name), "sources": [source.record]}
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" or as_ is not None:
         if alphabet is not None or alphabet_size is not None:
             raise InputError(
                 f"{os.fspath(path)!r} holds floating-point numbers, which have no alphabet: leave alphabet and "
                 "alphabet_size out, or save codes as whole numbers, array.astype(int)"
             )
-        return dataclasses.replace(Series.from_arrays(array), provenance=provenance)
+        try:
+            found = in_memory(array, as_)
+        except UnclearError:
+            raise UnclearError(
+                f"{os.fspath(path)!r} holds whole numbers stored as floating-point numbers, negative or of many kinds: "
+                "as_='symbols' takes them as codes, as_='quantiles:4' cuts them as measurements"
+            ) from None
+        return dataclasses.replace(found, provenance={**found.provenance, **provenance})
     made = Sequences.from_arrays(array, alphabet=alphabet, alphabet_size=alphabet_size)
-    return Sequences(made.codes, made.offsets, made.alphabet_size, made.alphabet, provenance)
+    return dataclasses.replace(made, provenance={**made.provenance, **provenance})
 
 
 def _load(path: Path) -> np.ndarray[Any, Any]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from miscope.errors import InputError
 from miscope.sequences.codes import code_dtype, offsets_of
 from miscope.sequences.container import Sequences
-from miscope.sequences.frames import is_frame, only_column
+from miscope.sequences.documents import not_finite, numbers_of, provenance_of
 
 __all__ = ["Series"]
 
@@ -63,8 +63,10 @@ class Series:
         Parameters
         ----------
         data
-            Numbers, 1-D: one document; 2-D: one document a row; 3-D: documents, moments, channels; a list of 1-D or 2-D
-            (moments, channels) arrays: one document each.
+            Numbers, 1-D: one document; 2-D: one document a row (a single column is one document); 3-D: documents,
+            moments, channels; a list of 1-D or 2-D (moments, channels) arrays: one document each. Arrays of any
+            library, as for `Sequences.from_arrays`; where something is masked or marked as missing, a new document
+            begins.
         label
             What to call the data in results.
 
@@ -73,10 +75,8 @@ class Series:
         InputError
             The data are empty, hold what is no finite number, or documents have different numbers of channels.
         """
-        data = only_column(data) if is_frame(data) else data
-        documents = [_numbers(item) for item in data] if _is_list_of_documents(data) else _rows(_numbers(data))
-        if any(document.ndim not in (1, 2) for document in documents):
-            raise InputError("a document of numbers has one dimension, or two: moments and channels")
+        found = numbers_of(data)
+        documents = found.parts
         if len({document.shape[1:] for document in documents}) > 1:
             raise InputError("the documents have different numbers of channels")
         if not sum(document.size for document in documents):
@@ -85,9 +85,9 @@ class Series:
         bad = ~np.isfinite(values)
         if bad.any():
             at = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
-            raise InputError(f"value {at} is {values[at]}: leave out what is missing or infinite, or fill it, first")
+            raise InputError(not_finite(at, values[at]))
         offsets = offsets_of(np.array([len(document) for document in documents], np.int64))
-        return cls(values, offsets, {} if label is None else {"label": label})
+        return cls(values, offsets, provenance_of(found, label))
 
     @property
     def n_values(self) -> int:
@@ -170,27 +170,3 @@ class Series:
         codes = np.searchsorted(edges, values, side="right").astype(code_dtype(len(edges) + 1))
         quantised = {"symbols": len(edges) + 1, "asked_for": int(n_symbols), "edges": edges.tolist()}
         return Sequences(codes, self.offsets, len(edges) + 1, None, {**self.provenance, "quantised": quantised})
-
-
-def _is_list_of_documents(data: Any) -> bool:
-    if not isinstance(data, list | tuple) or not data:
-        return False
-    return all(isinstance(item, list | tuple) or np.ndim(item) > 0 for item in data)
-
-
-def _numbers(data: Any) -> npt.NDArray[np.float64]:
-    if isinstance(data, np.ma.MaskedArray) and data.dtype.kind in "fiub":
-        data = np.ma.filled(data.astype(np.float64), np.nan)  # else what is masked would count as values
-    try:
-        array = np.asarray(data)
-        if array.dtype.kind not in "fiub":
-            raise TypeError
-    except (TypeError, ValueError):
-        raise InputError("the data are not real numbers; pass an array of floats, or a list of arrays") from None
-    return array.astype(np.float64, copy=False)
-
-
-def _rows(array: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-    if array.ndim == 0 or array.ndim > 3:
-        raise InputError(f"the data have {array.ndim} dimensions; pass one document (1-D), or one a row (2-D)")
-    return [array] if array.ndim == 1 else list(array)

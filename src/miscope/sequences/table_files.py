@@ -13,6 +13,7 @@ from typing import Any
 
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
+from miscope.sequences.arrow_types import plain_batch, plain_types, unknown_type
 from miscope.sequences.quoting import Quotes, tell_quotes
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import STDIN
@@ -269,7 +270,7 @@ class ParquetFile(TableFile):
     def __init__(self, file: str, meter: Meter) -> None:
         self.name, self._file, self._meter = name_of(file), file, meter
         with self._opened() as parquet:
-            self.types = {field.name: field.type for field in parquet.schema_arrow}
+            self.types = plain_types(parquet.schema_arrow)
             self.metadata = parquet.schema_arrow.metadata
         self.record = {"name": self.name, "bytes": size_of(file)}
 
@@ -282,7 +283,7 @@ class ParquetFile(TableFile):
         with self._opened(symbols) as parquet:
             report = _share(self._meter, self.record["bytes"], parquet.metadata.num_rows)
             for batch in parquet.iter_batches(ROWS, columns=list(columns), use_threads=False):
-                yield batch
+                yield plain_batch(batch, columns, self.name)
                 report(batch.num_rows)
             report(parquet.metadata.num_rows)
 
@@ -294,6 +295,8 @@ class ParquetFile(TableFile):
         try:
             with open_raw(self._file) as raw, parquet.ParquetFile(raw, read_dictionary=dictionaries) as file:
                 yield file
+        except pa.ArrowNotImplementedError as error:
+            raise unknown_type(self.name, error) from error
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{self.name!r} is a damaged Parquet file ({error}); fetch or write it again") from error
 
@@ -304,7 +307,7 @@ class ArrowFile(TableFile):
     def __init__(self, file: str, start: bytes, meter: Meter) -> None:
         self.name, self._file, self._start, self._meter = name_of(file), file, start, meter
         with self._batches() as (schema, _, _):
-            self.types = {field.name: field.type for field in schema}
+            self.types = plain_types(schema)
         self.record = {"name": self.name, "bytes": size_of(file)}
 
     def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
@@ -312,7 +315,7 @@ class ArrowFile(TableFile):
         with self._batches() as (_, batches, n_batches):
             report = _share(self._meter, self.record["bytes"], n_batches)
             for batch in batches:
-                yield batch.select(list(columns))
+                yield plain_batch(batch, columns, self.name)
                 report(1)
             report(n_batches)
 
@@ -333,6 +336,8 @@ class ArrowFile(TableFile):
                 else:
                     stream = pa.ipc.open_stream(raw)
                     yield stream.schema, iter(stream), 1 << 30  # nobody knows how many
+        except pa.ArrowNotImplementedError as error:
+            raise unknown_type(self.name, error) from error
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{self.name!r} is a damaged Arrow file ({error}); fetch or write it again") from error
 
@@ -342,11 +347,7 @@ class FrameTable(TableFile):
 
     def __init__(self, table: Any, meter: Meter) -> None:
         self.name, self._table, self._meter = "data frame", table, meter
-        names = table.column_names
-        self.types = {field.name: field.type for field in table.schema}
-        if len(self.types) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(f"the data frame has two columns of the name {twice!r}; rename one of them")
+        self.types = plain_types(table.schema)
         self.record = {"name": self.name, "bytes": table.nbytes}
 
     def batches(self, columns: Mapping[str, Any], text: bool, marks: Collection[str] = ()) -> Iterator[Any]:
@@ -354,7 +355,7 @@ class FrameTable(TableFile):
         batches = self._table.select(list(columns)).to_batches(max_chunksize=ROWS)
         report = _share(self._meter, self.record["bytes"], len(batches))
         for batch in batches:
-            yield batch
+            yield plain_batch(batch, columns, self.name)
             report(1)
 
 

@@ -10,14 +10,13 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.arrays import Symbol
+from miscope.sequences.arrow_types import check_document_type, check_value_type, is_lists, is_string_lists
 from miscope.sequences.calendars import settle
 from miscope.sequences.codes import Array, code_dtype
 from miscope.sequences.column_kinds import checked_alphabet, checked_columns, conversion_of, kinds_of
-from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
-from miscope.sequences.frames import Frame, is_frame, to_arrow
+from miscope.sequences.frames import Frame, is_frame, only_other, to_arrow
 from miscope.sequences.json_lines import JsonFile
-from miscope.sequences.list_columns import read_lists
 from miscope.sequences.missing import Marks, checked_marks, note_on_constants
 from miscope.sequences.notes import noted
 from miscope.sequences.numbers import Conversion
@@ -27,7 +26,7 @@ from miscope.sequences.rows import MAX_NAMES, NotWholeError, Rows, Rules, first_
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
-from miscope.sequences.string_columns import check_text_column, is_string_lists, read_string_lists, read_texts
+from miscope.sequences.string_columns import check_text_column, read_lists, read_string_lists, read_texts
 from miscope.sequences.table_files import FrameTable, NotOfTypeError, TableFile, TextFile, open_table
 from miscope.sequences.tellers import Tellers
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
@@ -174,6 +173,8 @@ def read_table(
     made_by = None if tokenizer is None else tokenizer_from(tokenizer)
     tellers = [] if document is None else [document] if isinstance(document, str) else list(document)
     others = [*tellers, *([] if time is None else [time])]
+    if column is None and is_frame(path):
+        column = only_other(path, others)
     wanted = {*others, *([] if column is None else [column])}
     tables, named, meter = _opened(path, separator, quoting, encoding, progress, wanted)
     column = checked_columns(tables, column, others)
@@ -193,6 +194,10 @@ def read_table(
         check_text_column(tables, column)
         said = noted(said, [note for table in of_text if table.quotes.how == "none" for note in table.notes()])
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
+    for table in tables:
+        check_value_type(table.types[column], column, table.name)
+        for name in tellers:
+            check_document_type(table.types[name], name, table.name)
     rules = Rules(
         refuse_missing=missing == "refuse",
         positive=conversion is not None and conversion.change == "log",
@@ -233,7 +238,7 @@ def _opened(
         if separator is not None or quoting is not None:
             raise InputError("a data frame has its columns already: leave separator and quoting out")
         meter = Meter([], progress)
-        frame = FrameTable(to_arrow(path), meter)
+        frame = FrameTable(to_arrow(path, wanted), meter)
         return [frame], frame.name, meter
     files = expand(path)  # type: ignore[arg-type]
     meter = Meter(files, progress)

@@ -110,7 +110,7 @@ def test_a_table_with_words_of_somebody_else_in_it(tmp_path):
         ("p.png", b"\x89PNG\r\n\x1a\n\0\0", "is a picture, not data"),
         ("p.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF", "is a picture, not data"),
         ("a.pdf", b"%PDF-1.7\n%\xe2\xe3", "is a PDF file, not text: take the text out of it"),
-        ("a.docx", zipped(), "is a ZIP archive"),
+        ("a.docx", zipped(), "is a Word document"),
         ("h.h5", b"\x89HDF\r\n\x1a\n\0", "is an HDF5 file"),
         ("a.tar", b"so.txt".ljust(257, b"\0") + b"ustar\x0000", "is an archive of files"),
         ("m.safetensors", (90).to_bytes(8, "little") + b'{"weight":{}}', "is a model .* miscope probe .*m.safetensors"),

@@ -14,6 +14,7 @@ import typer
 
 from miscope.cli.common import note, progress_bar
 from miscope.errors import InputError
+from miscope.formats import data_help
 
 if TYPE_CHECKING:
     from miscope.sequences import Sequences, Series
@@ -33,11 +34,7 @@ __all__ = [
 Reading = dict[str, Any]
 """The options of reading that were given, by the names that readers have for them."""
 
-FILES_HELP = (
-    "Text (also .gz, .xz, .zst; globs; - for standard input), a table (.csv, .tsv, .parquet, .jsonl), FASTA, .npy of "
-    "codes or of real numbers, an Arrow file, a folder that save_to_disk of datasets wrote, or hub:NAME, a data set of "
-    "the Hugging Face hub."
-)
+FILES_HELP = data_help()
 
 _TEXT, _TABLE, _FASTA = "Reading text", "Reading tables", "Reading FASTA"
 _HUB, _CLASSES = "Reading data sets of Hugging Face's", "Classes of symbols"
@@ -242,6 +239,7 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
     if isinstance(found, Sequences):
         if quantiles is not None:
             raise InputError(f"--quantiles is for real numbers; {files[0]} holds symbols already: leave it out")
+        _say_notes(found, quiet)
         with as_spelt():
             return found if merging is None else merging.apply(found)
     if merging is not None:
@@ -249,12 +247,19 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
         raise InputError(
             f"--classes is for symbols, and {files[0]} holds real numbers: {how} instead of it makes classes"
         )
+    _say_notes(found, quiet)
     if not quiet and not (found.values % 1).any():
         note(
             "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, save them as "
             "integers, array.astype(int)"
         )
     return found
+
+
+def _say_notes(found: Sequences | Series, quiet: bool) -> None:
+    """Say what the reader noted."""
+    for each in () if quiet else found.provenance.get("notes", ()):
+        note(f"note: {each}")
 
 
 def _refuse_counts(files: list[str]) -> None:

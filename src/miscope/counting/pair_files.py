@@ -277,7 +277,7 @@ def _save_cells(file: Path, cells: Cells) -> None:
         np.savez(temporary, offsets=cells.offsets, keys=cells.keys, counts=cells.counts)
 
 
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a piece raises that is cut, overwritten or of something else."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -332,7 +331,7 @@ class Sequences:
         FormatError
             The file is no such file, or is damaged; the message says what it is.
         """
-        return cls(*arrow.open_file(Path(path), column))
+        return cls(*arrow.open_file(os.fspath(path), column))
 
     def _with(self, codes: Array, offsets: Array, label: str, **more: Any) -> Sequences:
         """Other documents of the same symbols."""

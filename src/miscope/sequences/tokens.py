@@ -12,8 +12,9 @@ from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
 from miscope.sequences.hugging_face import explained
-from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
-from miscope.sequences.text import _check_options, _marked, _noted
+from miscope.sequences.sources import Paths, Progress, expand, label_of
+from miscope.sequences.streams import Meter
+from miscope.sequences.text import _check_options, whole_text
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
 __all__ = ["encode_texts", "read_tokens", "sequences_of", "tokenize"]
@@ -130,8 +131,8 @@ def read_tokens(
     _check_options("character", documents, separator, encoding, False)
     tokenizer, files = tokenizer_from(tokenizer), expand(paths)
     label, records = label_of(files) if label is None else label, list[dict[str, Any]]()
-    sources = _noted(read_sources(files, progress), records)
-    texts = (_marked(source, "character", documents, separator, encoding, False) for source in sources)
+    meter = Meter(files, progress)
+    texts = (whole_text(file, documents, separator, encoding, records, meter) for file in files)
     whole = documents == "none"
     parts = ["".join(texts)] if whole else (part for text in texts for part in _parts(text))
     encoded = encode_texts(parts, tokenizer, label)

@@ -15,7 +15,7 @@ import numpy as np
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
-from miscope.sequences.foreign import NPY
+from miscope.sequences.foreign import NPY, ZIP
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, can_be_mapped, open_seekable
@@ -120,6 +120,12 @@ def read_npz(
     file, variable = split_part(os.fspath(path), variable)
     records: list[dict[str, Any]] = []
     with open_seekable(file, Meter([file], progress), records) as opened:
+        start = opened.read(4)
+        if not start.startswith(ZIP):
+            raise FormatError(
+                f"{name_of(file)!r} is no .npz file (it begins with {start!r}); miscope.read finds its reader"
+            )
+        opened.seek(0)
         try:
             with np.load(opened) as held:
                 shown = {name: _described(opened, name) for name in held.files}
@@ -174,7 +180,14 @@ def made_of(
     name: str,
     provenance: dict[str, Any],
 ) -> Sequences | Series:
-    """What an array, or a list of documents, is made into: symbols, or real numbers where there are fractions."""
+    """What an array, or a list of documents, is made into: symbols, or real numbers where there are fractions.
+
+    Documents of a list that are empty are dropped, and counted in the provenance.
+    """
+    if isinstance(data, list):
+        full = [document for document in data if isinstance(document, str) or len(document)]
+        provenance = {**provenance, "empty_documents_dropped": len(data) - len(full)}
+        data = full
     if _has_fractions(data):
         if alphabet is not None or alphabet_size is not None:
             raise InputError(

@@ -16,7 +16,7 @@ from miscope.sequences.array_files import read_npy, read_npz
 from miscope.sequences.biology import read_fasta
 from miscope.sequences.columns import is_lists
 from miscope.sequences.container import Sequences
-from miscope.sequences.foreign import reader_of
+from miscope.sequences.foreign import reader_of, refuse_foreign
 from miscope.sequences.frames import Frame, is_frame
 from miscope.sequences.hdf5 import read_hdf5
 from miscope.sequences.hub import read_hub
@@ -196,7 +196,11 @@ def _kind(file: str, options: dict[str, Any]) -> str:
         return next(kinds, "tokens" if "tokenizer" in options else "text")
     file, part = split_part(file)
     by_name = next((kind for kind, about in DATA.items() if has_suffix(file, about.suffixes)), None)
-    kind = reader_of(head_of(file)) or by_name or ("tokens" if "tokenizer" in options else "text")
+    start = head_of(file)
+    by_bytes = reader_of(start)
+    if by_bytes is None and by_name is not None and options.get("unit") != "byte":
+        refuse_foreign(start, name_of(file))
+    kind = by_bytes or by_name or ("tokens" if "tokenizer" in options else "text")
     if part is not None and "variable" not in _options_of(READERS[kind]):
         raise InputError(f"{name_of(file)!r} is {NAMES[kind]}, which holds one thing only: leave ':{part}' out")
     kind = "table" if kind == "arrow" and _is_table(file, options) else kind

@@ -12,6 +12,7 @@ from typing import Any
 
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
+from miscope.sequences.foreign import HEAD, refuse_foreign
 from miscope.sequences.sources import gives_once, has_suffix, name_of, size_of
 from miscope.sequences.streams import Meter, for_arrow, open_seekable, open_stream
 from miscope.sequences.text_files import open_text
@@ -31,7 +32,7 @@ __all__ = [
 PARQUET, FEATHER_1 = b"PAR1", b"FEA1"
 BLOCK = 1 << 20
 ROWS = 1 << 17
-HEAD = 1 << 16
+FIRST = 1 << 16
 SEPARATORS = ",\t;|"
 FOLDER = "*.csv"
 """What the files in a folder may be called, in the error that asks for them."""
@@ -102,15 +103,16 @@ def open_table(
     start = b""
     if not gives_once(file):
         with open_stream(file, folder=FOLDER) as stream:
-            start = stream.peek(8)[:8]
+            start = stream.peek(HEAD)[:HEAD]
     if start.startswith(PARQUET):
         return ParquetFile(file, meter)
     if start.startswith((MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]:
         return ArrowFile(file, start, meter)
     for suffix, kind in {".parquet": "Parquet", ".feather": "Feather", ".arrow": "Arrow"}.items():
         if has_suffix(file, {suffix}):
+            refuse_foreign(start, name_of(file))
             raise FormatError(
-                f"{name_of(file)!r} is no {kind} file (it begins with {start!r}); fetch or write it again"
+                f"{name_of(file)!r} is no {kind} file (it begins with {start[:8]!r}); fetch or write it again"
             )
     from miscope.sequences.json_lines import JsonFile, is_json_lines
 
@@ -127,9 +129,9 @@ class TextFile(TableFile):
         self._input = Input(file, encoding)
         with self._input.open() as stream:
             head = stream.read(BLOCK + 1)  # the first block, and that it is not the last
-        if not head[:HEAD].strip():
+        if not head[:FIRST].strip():
             raise InputError(f"{self.name!r} is empty")
-        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:HEAD]))
+        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:FIRST]))
         self.has_header = True
         names, types = self._columns(head)
         if not set(names) & set(wanted) and all(map(_is_number, names)):

@@ -23,6 +23,7 @@ MARKS = {
     codecs.BOM_UTF8: "utf-8",
 }
 """Longer ones first: that of UTF-32 begins as that of UTF-16 does."""
+NO_CONTROLS = bytes(byte for byte in range(256) if not looks_binary(chr(byte) * 2))
 
 
 def text_pieces(
@@ -34,8 +35,12 @@ def text_pieces(
     allowed: str = "",
 ) -> Iterator[bytes]:
     """Yield the bytes of a text piece by piece; for the rest as `open_text`."""
+    is_wide = _family(encoding) in ("utf-16", "utf-32")
     with open_text(file, encoding, meter, records, folder, allowed) as stream:
-        yield from in_pieces(stream)
+        for piece in in_pieces(stream):
+            if len(piece) >= HEAD and not is_wide and len(piece.translate(None, NO_CONTROLS)) > len(piece) / 100:
+                refuse_binary(piece, name_of(file), "latin-1", allowed)
+            yield piece
 
 
 def byte_pieces(
@@ -138,17 +143,29 @@ def _wide_encoding(start: bytes) -> str | None:
     ('utf-16-le', 'utf-32-be')
     >>> _wide_encoding(bytes(range(64)))
     """
-    for width, encodings in ((4, ("utf-32-le", "utf-32-be")), (2, ("utf-16-le", "utf-16-be"))):
-        whole = start[: len(start) // width * width]
-        texts = {}
-        for encoding in encodings:
-            text = whole.decode(encoding, "replace").removesuffix("\ufffd")
-            good = sum((each.isprintable() or each.isspace()) and each != "\ufffd" for each in text)
-            if good > 0.98 * len(text):
-                texts[encoding] = len({ord(each) >> 8 for each in text})
-        if texts:  # in the wrong order they would be of all kinds of writing
-            return min(texts, key=lambda encoding: texts[encoding])
-    return None
+    found = {encoding: _kinds_of_writing(start, encoding) for encoding in WIDE}
+    good = {encoding: n for encoding, n in found.items() if n is not None}
+    return min(good, key=lambda encoding: good[encoding]) if good else None
+
+
+WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+
+
+def _kinds_of_writing(start: bytes, encoding: str) -> int | None:
+    """How many kinds of writing there are in a text (one, two, in the wrong order many); None if it is no such text.
+
+    Text of two bytes a character has zeros in the upper ones, of spaces and line ends; where all of it is ASCII, hardly
+    any in the lower (in Chinese the sign for one has).
+    """
+    width, upper = (4, 0) if encoding.startswith("utf-32") else (2, 1 if encoding.endswith("le") else 0)
+    whole = start[: len(start) // width * width]
+    if width == 2 and (
+        0 not in whole[upper::2] or (whole.isascii() and whole[1 - upper :: 2].count(0) > len(whole) / 200)
+    ):
+        return None
+    text = whole.decode(encoding, "replace").removesuffix("\ufffd")
+    good = sum((each.isprintable() or each.isspace()) and each != "\ufffd" for each in text)
+    return len({ord(each) >> 8 for each in text}) if text and good > 0.98 * len(text) else None
 
 
 class _Recoded(io.RawIOBase):

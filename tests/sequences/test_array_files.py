@@ -1,0 +1,311 @@
+"""MATLAB files, .npz and HDF5: variables by name, cells and columns as documents, against what was written."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.io import savemat
+
+import miscope as ms
+from miscope.errors import FormatError, InputError, MissingExtraError
+from miscope.sequences import Sequences, Series
+from miscope.sequences.sources import expand, split_part
+
+h5py = pytest.importorskip("h5py")
+
+
+def cells(*values, shape=None):
+    made = np.empty(len(values), object)
+    made[:] = [np.array(value) if not isinstance(value, str) else value for value in values]
+    return made.reshape(shape or (1, -1))
+
+
+def documents(found):
+    return [
+        found.decode(k) if isinstance(found, Sequences) else found[k].tolist() for k in range(len(found.offsets) - 1)
+    ]
+
+
+VARIABLES = {
+    "row": (np.array([[1.0, 2.0, 2.0]]), [[1, 2, 2]]),
+    "column": (np.array([[1], [2], [2]], np.int16), [[1, 2, 2]]),
+    "matrix": (np.array([[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]), [[0, 1, 2], [3, 4, 5]]),
+    "reals": (np.array([[0.5], [1.5], [-2.0]]), [[0.5, 1.5, -2.0]]),
+    "real_matrix": (np.array([[0.5, 3.0], [1.0, 4.0], [2.0, 5.0]]), [[0.5, 1.0, 2.0], [3.0, 4.0, 5.0]]),
+    "cells": (cells([1.0, 2.0], [3.0, 1.0, 1.0], []), [[1, 2], [3, 1, 1]]),
+    "cell_column": (cells([[1], [2]], [[0], [1], [0]], shape=(-1, 1)), [[1, 2], [0, 1, 0]]),
+    "real_cells": (cells([1.0, 2.0], [0.5]), [[1.0, 2.0], [0.5]]),
+    "numbers_in_cells": (cells([3], [1], [3]), [[3, 1, 3]]),
+    "logical": (np.array([True, False, True]), [[1, 0, 1]]),
+    "text": ("so it is", ["so it is"]),
+    "letters": (cells("a", "b", "a"), ["aba"]),
+}
+
+
+@pytest.fixture(scope="module")
+def bird(tmp_path_factory):
+    path = tmp_path_factory.mktemp("matlab") / "bird.mat"
+    others = {
+        "full_of_zeros": sparse.eye(3).tocsc(),
+        "complex": np.array([1 + 2j]),
+        "cube": np.zeros((2, 3, 4)),
+        "session": {"songs": cells([1, 2], [2, 2, 1]), "about": {"night": np.array([1.0, 0.0])}},
+        "cells_of_matrices": cells(np.eye(2), np.eye(3)),
+    }
+    savemat(path, {name: value for name, (value, _) in VARIABLES.items()} | others)
+    return path
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_variables_of_matlab(bird, name):
+    found = ms.read(f"{bird}:{name}")
+    assert isinstance(found, Series) == ("real" in name)
+    assert [list(each) if isinstance(each, np.ndarray) else each for each in documents(found)] == VARIABLES[name][1]
+    assert documents(found) == documents(ms.read_mat(bird, name))
+    assert found.provenance["label"] == f"bird.mat:{name}"
+    assert found.provenance["sources"][0]["bytes"] == bird.stat().st_size
+
+
+def test_empty_cells_are_counted(bird):
+    assert ms.read(f"{bird}:cells").provenance["empty_documents_dropped"] == 1
+
+
+def test_rows_of_characters_are_documents_without_their_blanks(tmp_path):
+    savemat(tmp_path / "a.mat", {"x": np.array(["ab", "aba"])})
+    assert documents(ms.read(tmp_path / "a.mat", alphabet="ab"))[-1] == "aba"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_old_and_packed_files(tmp_path, packed):
+    for version, name in (("4", "a.mat"), ("5", "b.data")):
+        savemat(tmp_path / name, {"x": np.array([1.0, 2.0])}, format=version, do_compression=packed and version == "5")
+        assert documents(ms.read(tmp_path / name)) == [[1, 2]]
+
+
+def test_fields_of_structs(bird):
+    assert documents(ms.read(f"{bird}:session.songs")) == [[1, 2], [2, 2, 1]]
+    assert documents(ms.read(f"{bird}:session.about.night")) == [[1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("", r"holds \d+ arrays: name one, as bird\.mat:.*matrix \(3, 2\) double"),
+        (":nothing", r"no 'nothing' \(one of: row \(1, 3\) double"),
+        (":session", r"struct: name a field, as .*session\.songs"),
+        (":session.nothing", "no field 'nothing'"),
+        (":row.nothing", "no struct"),
+        (":full_of_zeros", "sparse"),
+        (":complex", "complex"),
+        (":cube", "3 dimensions"),
+        (":cells_of_matrices", "matrices"),
+    ],
+)
+def test_what_matlab_may_hold_besides(bird, part, words):
+    with pytest.raises(InputError, match=words):
+        ms.read(f"{bird}{part}")
+
+
+def test_a_matlab_file_that_is_cut_off(bird, tmp_path):
+    for size in (100, 180, 1000):
+        (tmp_path / "cut.mat").write_bytes(bird.read_bytes()[:size])
+        with pytest.raises(InputError, match=r"damaged|no 'logical'"):
+            ms.read(f"{tmp_path / 'cut.mat'}:logical")
+
+
+@pytest.mark.parametrize("suffix", ["mat", "npz"])
+def test_an_alphabet(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "mat":
+        savemat(path, {"x": np.array([0, 1, 1])})
+    else:
+        np.savez(path, x=[0, 1, 1])
+    assert ms.read(path, alphabet=["walk", "rest"]).decode(0) == ["walk", "rest", "rest"]
+    with pytest.raises(InputError, match="outside an alphabet"):
+        ms.read(path, alphabet_size=1)
+
+
+def test_npz(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, states=np.array([[0, 1], [2, 0]]), speed=np.array([0.5, 1.5]))
+    assert documents(ms.read(f"{path}:states")) == [[0, 1], [2, 0]]
+    assert documents(ms.read_npz(path, "speed")) == [[0.5, 1.5]]
+    with pytest.raises(InputError, match=r"states \(2, 2\) int64, speed \(2\) float64"):
+        ms.read(path)
+    np.savez(path, x=np.array([{}], object))
+    with pytest.raises(FormatError, match="objects"):
+        ms.read(path)
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(FormatError, match="damaged"):
+        ms.read(path)
+
+
+# HDF5
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    path = tmp_path_factory.mktemp("hdf5") / "day.nwb"
+    with h5py.File(path, "w") as made:
+        made["bird/codes"] = np.array([0, 1, 1, 2, 0, 1], np.uint64)
+        made["bird/codes_index"] = np.array([4, 4, 6], np.uint8)
+        made["bird/labels"] = ["walk", "rest", "walk"]
+        made["bird/whole"] = np.array([[0.0, 1.0], [2.0, 1.0]])
+        made["bird/truth"] = np.array([True, False])
+        made.create_dataset(
+            "bird/kinds", data=[1, 0, 1], dtype=h5py.enum_dtype({"rest": 0, "walk": 1}, basetype=np.uint8)
+        )
+        made["units/spike_times"] = [0.5, 1.25, 0.75]
+        made["units/spike_times_index"] = [2, 3]
+        made["wrong"], made["wrong_index"] = [1, 2], [2, 1]
+        made["table"] = np.array([(1, 2.0)], [("frame", int), ("x", float)])
+        made["scalar"] = 3
+        made["large"] = np.array([1, 2**40])
+        made["negative"] = np.array([1, -1])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bird/codes", [[0, 1, 1, 2], [0, 1]]),
+        ("/bird/codes", [[0, 1, 1, 2], [0, 1]]),
+        ("bird/codes_index", [[4, 4, 6]]),
+        ("bird/labels", [["walk", "rest", "walk"]]),
+        ("bird/whole", [[0, 1], [2, 1]]),
+        ("bird/truth", [[1, 0]]),
+        ("bird/kinds", [["walk", "rest", "walk"]]),
+        ("units/spike_times", [[0.5, 1.25], [0.75]]),
+    ],
+)
+def test_arrays_of_hdf5(day, name, expected):
+    found = ms.read(f"{day}:{name}")
+    assert [list(each) for each in documents(found)] == expected
+    assert documents(found) == documents(ms.read_hdf5(day, name))
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("", r"name one, as day\.nwb:.*bird/codes \(6\) uint64"),
+        (":bird", r"is a group.*codes"),
+        (":bird/nothing", r"no 'bird/nothing'"),
+        (":wrong", "do not ascend"),
+        (":table", "fields frame, x"),
+        (":scalar", "0 dimensions"),
+        (":large", "too large"),
+        (":negative", "negative"),
+    ],
+)
+def test_what_hdf5_may_hold_besides(day, part, words):
+    with pytest.raises(InputError, match=words):
+        ms.read(f"{day}{part}")
+
+
+def test_an_index_is_no_second_array(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as made:
+        made["x"], made["x_index"] = [1, 2, 3], [1, 3]
+    assert documents(ms.read(tmp_path / "a.h5")) == [[1], [2, 3]]
+
+
+def test_a_large_array_is_read_a_part_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("miscope.sequences.hdf5.ROWS_AT_ONCE", 64)
+    codes = np.random.default_rng(0).integers(0, 300, (100, 7)).astype(float)
+    with h5py.File(tmp_path / "a.h5", "w") as made:
+        made["x"], made["y"] = codes, codes + np.where(np.arange(100) == 99, 0.5, 0.0)[:, None]
+    seen = []
+    found = ms.read(f"{tmp_path / 'a.h5'}:x", progress=lambda *told: seen.append(told))
+    np.testing.assert_array_equal(found.codes.reshape(100, 7), codes)
+    assert found.codes.dtype == np.uint16
+    assert seen[-1][0] == seen[-1][1]
+    assert [told for told, _ in seen] == sorted(told for told, _ in seen)
+    assert isinstance(ms.read(f"{tmp_path / 'a.h5'}:y"), Series)  # a fraction in the last part
+
+
+def as_matlab(made, name, value, kind):
+    made[name] = value
+    made[name].attrs["MATLAB_class"] = np.bytes_(kind)
+
+
+def test_matlab_files_that_are_hdf5(tmp_path):
+    """Written as MATLAB 7.3 writes: 512 bytes of its own before, arrays transposed, cells as references."""
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as made:
+        as_matlab(made, "x", np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]), "double")  # 3 x 2 in MATLAB
+        as_matlab(made, "session/word", np.array([[ord(each)] for each in "so it"], np.uint16), "char")
+        as_matlab(made, "#refs#/a", np.array([[1.0, 2.0]]), "double")
+        as_matlab(made, "#refs#/b", np.array([[2.0], [2.0], [1.0]]), "double")
+        as_matlab(made, "#refs#/c", np.array([0, 0], np.uint64), "double")
+        made["#refs#/c"].attrs["MATLAB_empty"] = 1
+        references = np.array([[made[f"#refs#/{name}"].ref for name in "abc"]], h5py.ref_dtype)
+        as_matlab(made, "cells", references, "cell")
+        as_matlab(made, "strings", np.zeros((1, 6), np.uint32), "string")
+        made["strings"].attrs["MATLAB_object_decode"] = 3
+    content = bytearray(path.read_bytes())
+    content[:128] = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
+    path.write_bytes(content)
+    assert documents(ms.read(f"{path}:x")) == [[0, 1, 2], [3, 4, 5]]
+    assert documents(ms.read(f"{path}:cells")) == [[1, 2], [2, 2, 1]]
+    assert documents(ms.read(f"{path}:session.word")) == ["so it"]
+    assert ms.read(f"{path}:x").provenance["reader"] == "read_mat"
+    with pytest.raises(InputError, match=r"class string.*cellstr"):
+        ms.read(f"{path}:strings")
+    with pytest.raises(InputError, match=r"x \(3, 2\) double") as caught:
+        ms.read(path)
+    assert "#refs#" not in str(caught.value)
+
+
+def test_a_damaged_file(day, tmp_path):
+    (tmp_path / "cut.h5").write_bytes(day.read_bytes()[:1000])
+    with pytest.raises(FormatError, match="damaged"):
+        ms.read(f"{tmp_path / 'cut.h5'}:x")
+
+
+def test_without_h5py(day, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingExtraError, match=r"miscope\[hdf5\]"):
+        ms.read(f"{day}:bird/codes")
+
+
+# Names
+
+
+def test_which_colon_names_an_array(tmp_path, monkeypatch, bird):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a:b.txt").write_text("so")
+    (tmp_path / "a.mat:b.txt").write_text("it")
+    assert ms.read("a:b.txt").decode(0) == "so"
+    assert ms.read("a.mat:b.txt").decode(0) == "it"
+    (tmp_path / "states.data").write_bytes(bird.read_bytes())
+    assert documents(ms.read("states.data:row")) == [[1, 2, 2]]
+    (tmp_path / "a.txt").write_text("so")
+    with pytest.raises(InputError, match="holds one thing only"):
+        ms.read("a.txt:so")
+    for name in (
+        "C:\\data\\a.mat",
+        "s3://corpus/a.txt",
+        "s3://me:secret@corpus/a.mat",
+        "zip://a.npz::b.zip",
+        "a.h5://b",
+    ):
+        assert split_part(name) == (name, None)
+    assert split_part("s3://corpus/a.h5:x/y") == ("s3://corpus/a.h5", "x/y")
+    assert split_part("a.mat.gz:x") == ("a.mat.gz", "x")
+    with pytest.raises(InputError, match="name one of them"):
+        ms.read_mat("a.mat:x", "y")
+
+
+def test_a_pattern_and_the_name_of_an_array(tmp_path):
+    for name in "ab":
+        savemat(tmp_path / f"{name}.mat", {"x": np.array([1, 2])})
+    assert expand(f"{tmp_path}/*.mat:x") == [f"{tmp_path}/a.mat:x", f"{tmp_path}/b.mat:x"]
+    with pytest.raises(InputError, match="one by one"):
+        ms.read(f"{tmp_path}/*.mat:x")
+
+
+def test_addresses(bird, day):
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe({"/m/bird.mat": bird.read_bytes(), "/m/day.nwb": day.read_bytes()})
+    assert documents(ms.read("memory://m/bird.mat:row")) == [[1, 2, 2]]
+    assert documents(ms.read("memory://m/day.nwb:bird/codes")) == [[0, 1, 1, 2], [0, 1]]

@@ -107,7 +107,7 @@ def _given(
     alphabet: Annotated[
         str | None,
         _table(
-            "The symbols in the order of their codes, ACGT or low,middle,high; also of .npy, and of FASTA (protein). "
+            "The symbols in the order of their codes, ACGT or low,middle,high; also of arrays, and of FASTA (protein). "
             "Default: those that occur."
         ),
     ] = None,
@@ -223,6 +223,7 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
     """Read what was named on the command line as one corpus, in classes of symbols where they are asked for."""
     from miscope.sequences import Sequences, read
     from miscope.sequences.merging import Merging
+    from miscope.sequences.reading import holds_arrays
 
     merging = None
     with as_spelt():
@@ -243,7 +244,7 @@ def read_files(files: list[str], options: Reading, quantiles: int | None, quiet:
         with as_spelt():
             return found if merging is None else merging.apply(found)
     if merging is not None:
-        how = "--quantiles 4" if files[0].lower().endswith(".npy") else "--as quantiles:4"
+        how = "--quantiles 4" if holds_arrays(files[0]) else "--as quantiles:4"
         raise InputError(
             f"--classes is for symbols, and {files[0]} holds real numbers: {how} instead of it makes classes"
         )

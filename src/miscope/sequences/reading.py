@@ -30,7 +30,7 @@ from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
 from miscope.sequences.tokens import read_tokens
 
-__all__ = ["HUB", "READERS", "OptionError", "read"]
+__all__ = ["HUB", "READERS", "OptionError", "holds_arrays", "read"]
 
 HUB = "hub:"
 """Begins the name of a data set on the hub of Hugging Face's, so that it cannot be taken for a file."""
@@ -207,6 +207,15 @@ def _kind(file: str, options: dict[str, Any]) -> str:
     if options.get("unit") == "byte" and kind not in ("table", "fasta"):
         return "text"  # the bytes of any file
     return kind
+
+
+def holds_arrays(path: str) -> bool:
+    """Whether a file holds arrays of codes or of numbers, so that no option of text belongs to it.
+
+    >>> holds_arrays("bird.mat:songs"), holds_arrays("book.txt")
+    (True, False)
+    """
+    return not _is_data_set(path) and _kind(path, {}) in ("npy", "npz", "mat", "hdf5", "arrow")
 
 
 def _is_table(file: str, options: dict[str, Any]) -> bool:

@@ -69,7 +69,8 @@ def _clean(text: str, first: bool) -> str:
 
 def _undecodable(error: UnicodeDecodeError, encoding: str, name: str, before: int, lines: int) -> str:
     what = f"byte {before} (line {lines + 1}) is 0x{error.object[error.start]:02x}: {error.reason}"
-    if looks_binary(error.object[error.start :][:HEAD].decode("latin-1")):
+    is_wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))  # whose text has zeros
+    if not is_wide and looks_binary(error.object[error.start :][:HEAD].decode("latin-1")):
         return f"{name!r} is not {encoding}: {what}; from there on it is binary data, and no text in any encoding"
     return (
         f"{name!r} is not {encoding}: {what}; name its encoding (encoding='latin-1'), or read it as it is "

@@ -297,6 +297,7 @@ class Sequences:
         If the file cannot be written, an `InputError` says why, and what stood there before is unchanged.
 
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "coin.arrow"
         >>> Sequences.from_arrays([0, 1, 1, 0]).save(path)
         >>> Sequences.open(path)

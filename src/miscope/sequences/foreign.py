@@ -277,7 +277,7 @@ def _in_zip(start: bytes) -> _Kind:
         return _Kind(
             "an Office file (.docx, .xlsx, .pptx), not text: save its text as .txt, or its table as .csv", packed=True
         )
-    return _Kind(f"a ZIP archive, {_PACKED}", packed=True)
+    return _Kind("a ZIP archive: unpack it, and name the files in it", packed=True)
 
 
 def _names_in_zip(start: bytes) -> list[bytes]:

@@ -1,15 +1,64 @@
-"""What JSON files of results say of themselves: their kind, the version of its form, and which miscope wrote them."""
+"""Which kinds of files there are: those of data, and what results say of themselves and which miscope wrote them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from miscope._version import __version__
 from miscope.errors import FormatError
 
-__all__ = ["KINDS", "checked_kind", "marked", "says_kind", "what_takes"]
+__all__ = ["DATA", "KINDS", "DataKind", "checked_kind", "data_help", "marked", "says_kind", "what_takes"]
+
+
+class DataKind(NamedTuple):
+    """A kind of files of data: how it is called, what its files are named, and what a person is told of it."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    told: str = ""
+    several: bool = True
+    """Whether several files of it are read together, as one corpus."""
+
+
+DATA = {
+    "text": DataKind(
+        "text (read_text)", (), "Text (also compressed: .gz, .bz2, .xz, .lzma, .zst; globs; - for standard input)"
+    ),
+    "tokens": DataKind("text that a tokenizer reads (read_tokens)", ()),
+    "table": DataKind(
+        "a table (read_table)",
+        (".csv", ".tsv", ".tab", ".parquet", ".feather", ".jsonl", ".ndjson"),
+        "a table (.csv, .tsv, .parquet, .jsonl)",
+    ),
+    "fasta": DataKind(
+        "a FASTA file (read_fasta)", (".fa", ".fasta", ".fna", ".ffn", ".frn", ".faa", ".fq", ".fastq"), "FASTA"
+    ),
+    "npy": DataKind("a .npy file (read_npy)", (".npy",), ".npy of codes or of real numbers", several=False),
+    "npz": DataKind("an .npz file (read_npz)", (".npz",), several=False),
+    "mat": DataKind("a MATLAB file (read_mat)", (".mat",), several=False),
+    "hdf5": DataKind(
+        "an HDF5 file (read_hdf5)",
+        (".h5", ".hdf5", ".hdf", ".he5", ".nwb", ".nc", ".h5ad"),
+        "of several arrays the one behind a colon: bird.mat:songs, .npz, HDF5 (day.nwb:path/to/array)",
+        several=False,
+    ),
+    "arrow": DataKind("an Arrow file (Sequences.open)", (".arrow",), "an Arrow file", several=False),
+    "hub": DataKind(
+        "a data set of Hugging Face's (read_hub)",
+        (),
+        "a folder that save_to_disk of datasets wrote, or hub:NAME, a data set of the Hugging Face hub",
+    ),
+}
+"""The kinds that have a reader, by the name that `miscope.sequences.reading.READERS` has for it."""
+
+
+def data_help() -> str:
+    """All kinds in a sentence, for the help of commands."""
+    told = [kind.told for kind in DATA.values() if kind.told]
+    return f"{', '.join(told)}."
+
 
 KINDS = {
     "uniformity": 1,

@@ -165,3 +165,20 @@ def test_the_header_speaks_of_quantiles_only_where_there_are_some(miscope, folde
     for way, words in said.items():
         outcome = miscope("measure", "x.csv", "--as", way, "--lags", "1", "--blocks", "0", "--quiet")
         assert words in outcome.stdout, (way, outcome.stdout)
+
+
+def test_a_note_on_the_bytes_of_what_is_no_text(miscope, folder):
+    (folder / "program").write_bytes(b"\x7fELF\x02\x01\x01\0" * 3)
+    outcome = miscope("inspect", "program", "--unit", "byte")
+    assert "24 symbols" in outcome.stdout
+    assert "a program" in outcome.stderr
+
+
+def test_a_variable_of_a_matlab_file(miscope, refused, folder):
+    import numpy as np
+    from scipy.io import savemat
+
+    savemat(folder / "bird.mat", {"songs": np.tile([1.0, 2.0, 2.0, 1.0], 5), "speed": [0.5, 1.5]})
+    assert "20 symbols" in miscope("inspect", "bird.mat:songs").stdout
+    assert "2 real numbers" in miscope("inspect", "bird.mat:speed").stdout
+    refused("inspect", "bird.mat", words=["name one, as bird.mat:songs"])

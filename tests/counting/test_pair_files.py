@@ -93,14 +93,48 @@ def test_what_is_unfinished_is_not_mixed_with_anything_else(corpus, tmp_path, ch
     assert found == count_pairs(other["sequences"], other["lags"], other["blocks"])
 
 
-def test_a_damaged_piece_is_named(corpus, tmp_path):
-    path = tmp_path / "counts.arrow"
-    leave_unfinished(corpus, path)
-    (tmp_path / "counts.arrow.part" / "lag-10.npz").write_bytes(b"PK no more")
-    with pytest.raises(FormatError, match=r"lag-10\.npz.* is damaged .*remove it, and count again"):
-        count_to_file(corpus, path, LAGS, 4)
-    (tmp_path / "counts.arrow.part" / "lag-10.npz").unlink()
-    assert count_to_file(corpus, path, LAGS, 4) == count_pairs(corpus, LAGS, 4)
+def cut(piece):
+    piece.write_bytes(piece.read_bytes()[:-40])
+
+
+def flipped(piece):
+    data = bytearray(piece.read_bytes())
+    data[len(data) // 2] ^= 1
+    piece.write_bytes(data)
+
+
+def of_other_counts(piece):
+    np.savez(piece, offsets=[0, 1], keys=[0], counts=[2])
+
+
+def with_a_part_missing(piece):
+    np.savez(piece, offsets=[0, 1], keys=[0])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut,
+        flipped,
+        of_other_counts,
+        with_a_part_missing,
+        lambda piece: piece.write_bytes(b""),
+        lambda piece: piece.write_bytes(b"so it is"),
+        lambda piece: piece.write_bytes(b"PK\x03\x04 no zip"),
+    ],
+)
+def test_a_damaged_piece_is_counted_again(corpus, tmp_path, damage):
+    leave_unfinished(corpus, tmp_path / "counts.arrow")
+    damage(tmp_path / "counts.arrow.part" / "lag-10.npz")
+    assert count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4) == count_pairs(corpus, LAGS, 4)
+
+
+def test_a_piece_that_is_damaged_while_others_are_counted_is_named(corpus, tmp_path, monkeypatch):
+    leave_unfinished(corpus, tmp_path / "counts.arrow")
+    cut(tmp_path / "counts.arrow.part" / "lag-10.npz")
+    monkeypatch.setattr(pair_files, "_is_whole", lambda file, n_offsets: True)
+    with pytest.raises(FormatError, match=r"lag-10\.npz.* damaged"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
 
 
 PROGRAM = """

@@ -28,8 +28,10 @@ def data(tmp_path_factory) -> Path:
     datasets = pytest.importorskip("datasets")
     tokenizers = pytest.importorskip("tokenizers")
     pytest.importorskip("torch")
+    h5py = pytest.importorskip("h5py")
     import pyarrow as pa
     from pyarrow import parquet
+    from scipy.io import savemat
 
     folder, rng = tmp_path_factory.mktemp("page"), np.random.default_rng(0)
     kinds = [*(a + b for a in "bcdfghklmnprstvw" for b in ("at", "ed", "ing", "")), "The", "42", ".", ","]
@@ -51,6 +53,9 @@ def data(tmp_path_factory) -> Path:
     genes = "".join(f">gene{k}\n{''.join(rng.choice(list('ACGT'), 300))}\n" for k in range(40))
     (folder / "genome.fa.gz").write_bytes(gzip.compress(genes.encode()))
     np.save(folder / "codes.npy", rng.integers(0, 3, 2000))
+    savemat(folder / "bird.mat", {"songs": rng.integers(0, 3, (200, 4)).astype(float), "speed": rng.random(9)})
+    with h5py.File(folder / "day.nwb", "w") as made:
+        made["intervals/trials/choice"] = rng.integers(0, 2, 500)
     ms.Sequences.from_arrays(rng.integers(0, 2, (8, 200))).save(folder / "sample.arrow")
     datasets.disable_progress_bars()
     saved = datasets.DatasetDict({part: datasets.Dataset.from_dict({"text": lines}) for part in ("train", "test")})

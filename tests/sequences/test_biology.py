@@ -270,3 +270,50 @@ def test_bars_of_both_strands(tmp_path, n_records, low, high):
     assert low < np.mean(bars[True]) / np.mean(bars[False]) < high
     assert len(warned) == (6 if n_records == 1 else 0)
     assert all("too small by a factor of 1.41" in text for text in warned)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1 << 23])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (">a\nACGT\n; a comment, GATTACA\nACG\n>b\nTT\n", ["ACGTACG", "TT"]),
+        (";first\n>a\n;>no header\nAC\n;\n;\nGT\n;last", ["ACGT"]),
+        (">a;b;c\nAC\n>b\nGT\n", ["AC", "GT"]),
+        (">a\r\nAC\rGT\nAC\r\n\r\r\n>b\rTT", ["ACGTAC", "TT"]),
+        ("\r\n\r>a\rAC\r;no\rGT\r>b\r\nTT\r", ["ACGT", "TT"]),
+        ("\n \n>a\nac-gt\nnn*AC\n", ["AC", "GT", "AC"]),
+    ],
+)
+def test_comments_and_line_ends(tmp_path, monkeypatch, chunk, text, expected):
+    monkeypatch.setattr(biology, "CHUNK", chunk)
+    found = read_fasta(write(tmp_path, text))
+    assert ["".join(each) for each in documents(found)] == expected
+    assert set(found.provenance["outside"]) <= {"N", "-", "*"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (">one\nACGT>two\nGG\n", r"'one'.*'>' inside a line \('ACGT>two'\)"),
+        (">one\nACGT\n >two\nGG\n", "'one'.*'>' inside a line"),
+        (">one\nAC\0GT\n", "'one' has a byte 0x00"),
+        ("; only\n;comments\nACGT\n", "letters before its first header"),
+        ("LOCUS       AB000263\nORIGIN\n 1 acgt\n", "GenBank"),
+        ("@r\nACGT\n+\n>>>>\n", "FASTQ"),
+    ],
+)
+def test_what_is_no_fasta(tmp_path, text, words):
+    with pytest.raises(FormatError, match=words):
+        read_fasta(write(tmp_path, text))
+
+
+def test_the_record_of_strange_letters_is_named(tmp_path):
+    with pytest.raises(InputError, match="first in the record 'two'"):
+        read_fasta(write(tmp_path, ">one\nACGN\n>two\nMKVLAWWFEDMKV\n"))
+
+
+def test_fastq_by_its_name(tmp_path):
+    from miscope import read
+
+    with pytest.raises(FormatError, match="FASTQ"):
+        read(write(tmp_path, "@r\nACGT\n+\nIIII\n", "a.fastq"))

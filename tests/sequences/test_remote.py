@@ -9,7 +9,7 @@ import pytest
 
 from miscope.errors import FormatError, InputError, MissingExtraError
 from miscope.sequences import read_text
-from miscope.sequences.remote import expand_url, is_url, open_url, public, read_url, refuse_cut
+from miscope.sequences.remote import expand_url, is_url, open_url, public, refuse_cut
 from miscope.sequences.sources import expand
 
 pytestmark = pytest.mark.extras
@@ -81,7 +81,7 @@ def test_storage_of_another_kind():
 def test_an_address_inside_another(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("inner.txt", TEXT)
-    assert read_url(f"zip://inner.txt::{tmp_path}/a.zip") == TEXT.encode()
+    assert "".join(read_text(f"zip://inner.txt::{tmp_path}/a.zip").decode(0)) == TEXT
     with pytest.raises(InputError, match="an address inside another, where patterns do not work; list the files"):
         expand_url(f"zip://*.txt::{tmp_path}/a.zip")
 

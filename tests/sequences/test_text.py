@@ -1,11 +1,8 @@
 """Text: every unit and kind of document against a slow reference, and every failure by its words."""
 
-import bz2
-import gzip
 import hashlib
 import io
 import itertools
-import lzma
 import os
 import re
 import sys
@@ -15,7 +12,6 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -24,13 +20,15 @@ import naive
 from miscope.curve import measure
 from miscope.errors import FormatError, InputError, MiscopeWarning
 from miscope.sequences import Sequences, Series, read, read_npy, read_text
+from miscope.sequences.compression import compression_of
 from miscope.sequences.encoding import BYTES
-from miscope.sequences.sources import COMPRESSIONS
+from miscope.sequences.foreign import refuse_foreign
+from packing import COMPRESS
 
+controls = "".join(map(chr, [*range(8), *range(14, 26), 127]))  # what no text has
+letters = st.characters(codec="utf-8", exclude_characters=controls)
 tricky = st.text(
-    st.one_of(
-        st.sampled_from("ab \n\r\t'’-_.AÉßİ\x0b\x0c\x1c\x85\u2028\ufeff\u0301\u200b"), st.characters(codec="utf-8")
-    ),
+    st.one_of(st.sampled_from("ab \n\r\t'’-_.AÉßİ\x0b\x0c\x1c\x85\u2028\ufeff\u0301\u200b"), letters),
     max_size=60,
 )
 
@@ -66,6 +64,15 @@ def in_pieces_of(n):
     return patch("miscope.sequences.streams.PIECE", n)
 
 
+def begins_as_text(data):
+    """Whether these are not the first bytes of something else, which hypothesis takes from the code."""
+    try:
+        refuse_foreign(data, "")
+    except InputError:
+        return False
+    return True
+
+
 piece_sizes = st.sampled_from([1, 2, 3, 5, 17, 1 << 18])
 
 
@@ -88,6 +95,7 @@ def poem(tmp_path):
 @given(text=tricky, fold_case=st.booleans(), size=piece_sizes)
 def test_as_the_slow_reference(scratch, unit, cut, text, fold_case, size):
     how = {"documents": cut} if cut in ("file", "line", "blank-line", "none") else {"separator": cut}
+    assume(begins_as_text(text.encode()))
     scratch.write_bytes(text.encode())
     expected = slow_read(text, unit, fold_case=fold_case, **how)
     if not expected:
@@ -180,7 +188,7 @@ def slow_bytes(data, documents, separator):
 @given(data=st.one_of(st.binary(max_size=40), tricky.map(str.encode)), size=piece_sizes)
 def test_bytes_as_the_slow_reference(scratch, cut, data, size):
     how = {"documents": cut} if cut in ("file", "line", "blank-line") else {"separator": cut}
-    assume(not data.startswith(tuple(COMPRESSIONS)))
+    assume(compression_of(data) is None and begins_as_text(data))
     scratch.write_bytes(data)
     separator = None if "documents" in how else cut.encode().decode("latin-1")
     expected = [text.encode("latin-1") for text in slow_bytes(data, how.get("documents", "file"), separator) if text]
@@ -271,23 +279,17 @@ def test_several_files(tmp_path):
     assert several.provenance["label"] == "b.txt and 1 more"
 
 
-def zstd(data):
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    return sink.getvalue().to_pybytes()
-
-
-@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstd])
+@pytest.mark.parametrize("compress", COMPRESS.values(), ids=COMPRESS)
 def test_compressed_files(tmp_path, compress):
     content = os.urandom(20_000).hex().encode() * 60  # 2.4 MB, more than one buffer of any decompressor
     path = tmp_path / "text"
-    path.write_bytes(compress(content) + compress(b"second frame"))
-    assert read_text(path, "byte").codes.tobytes() == content + b"second frame"
-    assert read_text(path).n_symbols == len(content) + 12
+    more = b"" if compress is COMPRESS["lzma"] else b"second frame"  # the old form has only one
+    path.write_bytes(compress(content) + (compress(more) if more else b""))
+    assert read_text(path, "byte").codes.tobytes() == content + more
+    assert read_text(path).n_symbols == len(content) + len(more)
     assert read_text(path, "byte").provenance["sources"][0]["bytes"] == path.stat().st_size
     whole = compress(content)
-    for size in (7, 100, len(whole) // 2, len(whole) - 1):
+    for size in (15, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
         with pytest.raises(InputError, match="is a damaged "):
             read_text(path, "byte")
@@ -336,7 +338,7 @@ def test_ten_million_documents_are_no_trouble(tmp_path, unit):
 
 @pytest.mark.parametrize("how", [{}, {"unit": "byte"}, {"unit": "byte", "documents": "line"}])
 def test_progress(tmp_path, monkeypatch, how):
-    monkeypatch.setattr("miscope.sequences.sources.HASH_PIECE", 1 << 20)
+    monkeypatch.setattr("miscope.sequences.streams.HASH_PIECE", 1 << 20)
     for name in "ab":
         (tmp_path / name).write_bytes(b"x" * 2_500_000)
     seen = []
@@ -383,7 +385,6 @@ def test_files_that_cannot_be_read(tmp_path, poem, monkeypatch):
     (tmp_path / "empty").touch()
     (tmp_path / "white").write_text(" \n ")
     (tmp_path / "bad").write_bytes(b"one\ntwo\n\xff")
-    (tmp_path / "bz2").write_bytes(bz2.compress(b"x" * 1000))
     for path, options, words in [
         (tmp_path / "missing", {}, "missing': there is no such file"),
         (poem / "below", {}, "cannot read"),
@@ -394,7 +395,6 @@ def test_files_that_cannot_be_read(tmp_path, poem, monkeypatch):
         (tmp_path / "empty", {"unit": "byte"}, "not one byte in empty"),
         (tmp_path / "white", {"unit": "word"}, "it is empty, except for white space"),
         (tmp_path / "bad", {}, r"not utf-8: byte 8 \(line 3\) is 0xff"),
-        (tmp_path / "bz2", {}, "not utf-8"),
         ("long " * 1000, {}, "cannot read"),
         ("zero\0byte", {}, "cannot read"),
     ]:

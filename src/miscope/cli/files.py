@@ -15,6 +15,7 @@ import typer
 
 from miscope.cli.common import note, progress_bar
 from miscope.errors import InputError, MiscopeWarning
+from miscope.formats import data_help
 
 if TYPE_CHECKING:
     from miscope.sequences import Sequences, Series
@@ -35,11 +36,7 @@ __all__ = [
 Reading = dict[str, Any]
 """The options of reading that were given, by the names that readers have for them."""
 
-FILES_HELP = (
-    "Text (also .gz, .xz, .zst; globs; - for standard input), a table (.csv, .tsv, .parquet, .jsonl), FASTA, .npy of "
-    "codes or of real numbers, an Arrow file, a folder that save_to_disk of datasets wrote, or hub:NAME, a data set of "
-    "the Hugging Face hub."
-)
+FILES_HELP = data_help()
 
 _TEXT, _TABLE, _FASTA = "Reading text", "Reading tables", "Reading FASTA"
 _HUB, _CLASSES = "Reading data sets of Hugging Face's", "Classes of symbols"
@@ -130,7 +127,7 @@ def _given(
     alphabet: Annotated[
         str | None,
         _table(
-            "The symbols in the order of their codes, ACGT or low,middle,high; also of .npy, and of FASTA (protein). "
+            "The symbols in the order of their codes, ACGT or low,middle,high; also of arrays, and of FASTA (protein). "
             "Default: those that occur."
         ),
     ] = None,

@@ -32,7 +32,6 @@ MODEL_HELP = (
 
 _HUB = "hub:"
 _SUFFIX = ".safetensors"
-_CODES = (".npy", ".arrow")  # files that hold no text, and take no options of it
 
 
 def need_torch(purpose: str) -> None:
@@ -154,8 +153,9 @@ def read_for(model: Any, name: str, quiet: bool) -> Sequences:
         raise InputError(f"{name} would be read as symbols, and {model.label} is a model of real numbers: leave it out")
     from miscope.cli.sources import read_files
     from miscope.sequences import Series
+    from miscope.sequences.reading import holds_arrays
 
-    options = {} if Path(name).suffix.lower() in _CODES else text_options(model)
+    options = {} if holds_arrays(name) else text_options(model)
     data = read_files([name], options, None, quiet)
     if isinstance(data, Series):
         raise InputError(f"{name} holds real numbers, and {model.label} has symbols")

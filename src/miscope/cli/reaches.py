@@ -28,7 +28,6 @@ __all__ = ["Asked", "Compared", "Results", "as_json", "compare_reaches", "table"
 _LENGTH = 4096
 _MOST = 10_000  # lag, where nobody says
 _LONGEST = 1 << 62
-_CODES = (".npy", ".arrow")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +160,9 @@ def _refuse_reading(data: str, asked: Asked, of_numbers: bool = False) -> None:
 
 def _text_options(data: str, models: list[Any], asked: Asked) -> dict[str, Any]:
     """How to read text: as it is asked for, and for the rest as what the models were trained on."""
-    if Path(data).suffix.lower() in _CODES:
+    from miscope.sequences.reading import holds_arrays
+
+    if holds_arrays(data):
         return asked.of_files
     found: dict[str, Any] = {}
     for model in models:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -157,7 +159,7 @@ def count_to_file(
     """Count pairs into a file, lag by lag; stopped in the middle, the next call goes on where this one was.
 
     Lags that are done lie in a folder beside the file, ``NAME.part``, until all are: memory holds those that are being
-    counted, not the whole result.
+    counted, not the whole result. A lag whose piece was damaged meanwhile is counted again.
 
     Parameters
     ----------
@@ -193,7 +195,7 @@ def count_to_file(
     settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _VERSION}
     folder = Path(f"{path}.part")
     _prepare(folder, path, settings, fresh)
-    done = [int(lag) for lag in lag_array if _file(folder, int(lag)).exists()]
+    done = [int(lag) for lag in lag_array if _is_whole(_file(folder, int(lag)), max(cut.count, 1))]
     left = [int(lag) for lag in lag_array if int(lag) not in set(done)]
     pairs_done = sum(int(np.maximum(sequences.lengths - lag, 0).sum()) for lag in done)
 
@@ -275,13 +277,33 @@ def _save_cells(file: Path, cells: Cells) -> None:
         np.savez(temporary, offsets=cells.offsets, keys=cells.keys, counts=cells.counts)
 
 
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a piece raises that is cut, overwritten or of something else."""
+
+
+def _is_whole(file: Path, n_offsets: int) -> bool:
+    """Whether a lag was counted and its piece is as it was written (its checksums are, and its parts fit)."""
+    try:
+        cells = _read_cells(file)
+    except _DAMAGED:
+        return False
+    return bool(len(cells.offsets) == n_offsets + 1 and cells.offsets[-1] == len(cells.keys) == len(cells.counts))
+
+
+def _read_cells(file: Path) -> Cells:
+    with file.open("rb") as opened, np.load(opened) as held:  # numpy leaves a file open that is no archive
+        return Cells(held["offsets"], held["keys"], held["counts"])
+
+
 def _cells(folder: Path, lags: Iterable[int]) -> Iterable[Cells]:
     for lag in lags:
         try:
-            with np.load(_file(folder, lag)) as held:
-                yield Cells(held["offsets"], held["keys"], held["counts"])
-        except (OSError, ValueError, KeyError) as error:
-            raise FormatError(f"{str(_file(folder, lag))!r} is damaged ({error}): remove it, and count again") from None
+            yield _read_cells(_file(folder, lag))
+        except _DAMAGED as error:
+            raise FormatError(
+                f"{str(_file(folder, lag))!r} was damaged while others were counted ({error}): count again, by the "
+                "same command, which goes on with all other lags"
+            ) from None
 
 
 def _join(folder: Path, path: str | Path, lags: np.ndarray, n_blocks: int, corpus: CorpusSummary) -> None:

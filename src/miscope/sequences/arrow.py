@@ -13,6 +13,9 @@ from miscope.atomic import atomic_path
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import narrow, whole_numbers
 from miscope.sequences.codes import Array
+from miscope.sequences.remote import is_url
+from miscope.sequences.sources import name_of
+from miscope.sequences.streams import can_be_mapped, open_seekable
 
 __all__ = ["MAGIC", "open_file", "save"]
 
@@ -37,34 +40,31 @@ def save(path: str | os.PathLike[str], codes: Array, offsets: Array, described: 
         writer.write_batch(pa.record_batch([rows], schema=schema))
 
 
-def open_file(path: Path, column: str | None = None) -> tuple[Array, Array, int, Any, dict[str, Any]]:
-    """Return codes, offsets, alphabet size, alphabet and provenance of what lies at `path`."""
+def open_file(file: str, column: str | None = None) -> tuple[Array, Array, int, Any, dict[str, Any]]:
+    """Return codes, offsets, alphabet size, alphabet and provenance of a file (or what an address leads to)."""
     import pyarrow as pa
 
+    path = name_of(file)
     try:
-        table = _read_table(path)
+        table = _read_table(file)
         rows = _list_column(table, column)
         rows.validate(full=True)
         codes, offsets = _arrays(rows)
-        return codes, offsets, *_described(table.schema.metadata or {}, codes, path)
+        return codes, offsets, *_described(table.schema.metadata or {}, codes, Path(path).name)
     except FileNotFoundError as error:
-        raise InputError(f"cannot open {str(path)!r}: there is no such file") from error
+        raise InputError(f"cannot open {path!r}: there is no such file") from error
     except PermissionError as error:
-        raise InputError(f"cannot open {str(path)!r}: there is no right to read it") from error
+        raise InputError(f"cannot open {path!r}: there is no right to read it") from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise FormatError(f"cannot use {str(path)!r} as sequences: {error}") from error
+        raise FormatError(f"cannot use {path!r} as sequences: {error}") from error
 
 
-def _read_table(path: Path) -> Any:
+def _read_table(file: str) -> Any:
     """Map the file and return its batches as a table, after making sure that its end is there."""
     import pyarrow as pa
 
-    size = path.stat().st_size
-    if path.is_dir():
-        raise FormatError("it is a folder; name the file inside it")
-    if size == 0:
-        raise FormatError("it is empty")
-    source = pa.memory_map(str(path))
+    source = _opened(file)
+    size = source.size()
     start = source.read_at(min(size, 8), 0)
     if start[:6] == MAGIC:
         if size < 16 or source.read_at(6, size - 6) != MAGIC:
@@ -76,6 +76,21 @@ def _read_table(path: Path) -> Any:
     if source.read_at(8, max(source.tell() - 8, 0)) != END_OF_STREAM:
         raise FormatError("it is an Arrow stream whose end is missing; it was cut off, so fetch or write it again")
     return table
+
+
+def _opened(file: str) -> Any:
+    """The file, mapped; in memory if it is compressed or somewhere else."""
+    import pyarrow as pa
+
+    if not is_url(file):
+        if Path(file).is_dir():
+            raise FormatError("it is a folder; name the file inside it")
+        if Path(file).stat().st_size == 0:
+            raise FormatError("it is empty")
+        if can_be_mapped(file):
+            return pa.memory_map(file)
+    with open_seekable(file) as opened:
+        return pa.BufferReader(opened.read())
 
 
 def _list_column(table: Any, column: str | None) -> Any:
@@ -127,10 +142,10 @@ def _arrays(rows: Any) -> tuple[Array, Array]:
     return narrow(whole_numbers(values), None), (offsets - first if first else offsets).astype(np.int64, copy=False)
 
 
-def _described(metadata: dict[bytes, bytes], codes: Array, path: Path) -> tuple[int, Any, dict[str, Any]]:
+def _described(metadata: dict[bytes, bytes], codes: Array, label: str) -> tuple[int, Any, dict[str, Any]]:
     """Read what `save` wrote beside the codes; for foreign files say what can be said."""
     if b"miscope" not in metadata:
-        return int(codes.max()) + 1, None, {"reader": "Sequences.open", "label": path.name}
+        return int(codes.max()) + 1, None, {"reader": "Sequences.open", "label": label}
     try:
         said = json.loads(metadata[b"miscope"])
         kind, version = said["format"], said["version"]

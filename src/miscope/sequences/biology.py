@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,9 @@ import numpy as np
 from miscope.errors import FormatError, InputError
 from miscope.sequences.codes import Array, code_dtype, gather, offsets_of
 from miscope.sequences.container import Sequences
-from miscope.sequences.sources import Paths, Progress, expand, label_of
-from miscope.sequences.streams import Meter, name_of, open_stream
+from miscope.sequences.sources import Paths, Progress, expand, label_of, name_of
+from miscope.sequences.streams import Meter
+from miscope.sequences.text_files import open_text
 
 __all__ = ["ALPHABETS", "read_fasta"]
 
@@ -23,6 +25,7 @@ COMPLEMENTS = {"A": "T", "C": "G", "G": "C", "T": "A", "U": "A"}
 UNKNOWN = 255
 MARK = bytes([UNKNOWN])
 HEADER, COMMENT, LINE_END = b">;\n"
+FIRST_LETTER = ord("!")
 SPACE = b"\r\n\t\v\f 0123456789"
 PLACEHOLDERS = set("NX-.*?")
 CHUNK = 1 << 23
@@ -62,12 +65,13 @@ def read_fasta(
     ----------
     path
         A file, a glob, an address, ``"-"`` for standard input, or a list of these, perhaps compressed by gzip (bgzip
-        too), xz or zstd.
+        too), bzip2, xz, lzma, zstd or lz4.
     alphabet
         The symbols, in the order of their codes, as one text or a list of letters; capital and small letters are the
         same. ``"protein"`` stands for the 20 amino acids in alphabetical order, ``"dna"`` for ``"ACGT"``, ``"rna"`` for
         ``"ACGU"``. Any other letter (N and the other codes for several bases, X, gaps ``-``, stops ``*``) ends a
-        document and is no symbol: what follows it is another document. White space and digits are left out.
+        document and is no symbol: what follows it is another document. White space, digits and comments (lines that
+        begin with ``;``) are left out.
     codons
         Make symbols of three letters each, one triplet behind the other from the start of each record (of the other
         strand from its own start, the end of the record). An unknown letter does not shift the frame: a triplet that
@@ -93,8 +97,9 @@ def read_fasta(
     Raises
     ------
     InputError
-        A file cannot be read, does not begin with a header ``>name``, or has no symbol; most of its letters are not in
-        the alphabet, or more than 1 % are U where it is ``"ACGT"``; an option does not fit the alphabet.
+        A file cannot be read, does not begin with a header ``>name``, or has no symbol; a record has a ``>`` inside a
+        line; most of its letters are not in the alphabet, or more than 1 % are U where it is ``"ACGT"``; an option does
+        not fit the alphabet.
     """
     letters = _letters(alphabet)
     _check_options(letters, codons, reverse_complement)
@@ -102,7 +107,7 @@ def read_fasta(
     sources: list[dict[str, Any]] = []
     parser, meter = _Parser(letters), Meter(files, progress)
     for file in files:
-        with open_stream(file, meter, sources) as stream:
+        with open_text(file, "utf-8", meter, sources, "*.fa") as stream:
             parser.parse(stream, name_of(file))
     parser.check_letters()
     codes, offsets, names = parser.result()
@@ -183,12 +188,17 @@ class _Parser:
         self._names: list[str] = []
         self.n_records = self.n_empty = 0
         self.outside: Counter[str] = Counter()
+        self._first_strange = ""
 
     def parse(self, stream: IO[bytes], name: str) -> None:
         """Read all records of a file."""
         record: _Record | None = None
         for is_header, part in _headers_and_bodies(stream, name):
-            if not is_header and record is not None:
+            if not is_header:
+                if record is None:
+                    raise FormatError(f"{name!r} has letters before its first header: put a line '>name' before them")
+                if b">" in part:
+                    raise FormatError(_header_inside(part, record.name, name))
                 self._add(record, part)
                 continue
             self._end(record)
@@ -204,7 +214,8 @@ class _Parser:
             most = ", ".join(sorted(strange, key=lambda letter: -strange[letter])[:5])
             raise InputError(
                 f"{n / (n + len(self._codes)):.0%} of the letters are not in the alphabet {self._letters} (most often "
-                f"{most}): for proteins pass alphabet='protein', for RNA alphabet='rna', or the letters themselves"
+                f"{most}; the first in the record {self._first_strange!r}): for proteins pass alphabet='protein', for "
+                "RNA alphabet='rna', or the letters themselves"
             )
         uracil = strange.get("U", 0) / max(n + len(self._codes), 1)
         if set(self._letters) == set(ALPHABETS["dna"]) and uracil > MOST_URACIL:
@@ -239,7 +250,11 @@ class _Parser:
         self._codes += marked.translate(None, MARK)
         others = np.frombuffer(body.translate(None, self._known), np.uint8)
         for byte in np.flatnonzero(counts := np.bincount(others)).tolist():
+            if byte < FIRST_LETTER:
+                raise FormatError(f"the record {record.name!r} has a byte 0x{byte:02x} in it, which no sequence has")
             self.outside[chr(byte).upper()] += int(counts[byte])
+            if chr(byte) not in PLACEHOLDERS:
+                self._first_strange = self._first_strange or record.name
         if len(self._codes) + len(others) > CHUNK // 8:
             self.check_letters()  # a large file of proteins read as bases would be cut to nothing, at length
 
@@ -257,6 +272,15 @@ class _Parser:
             spans = list(zip(starts, lengths, strict=True))[: MAX_NAMES + 1]
             whole = spans == [(0, record.length)]
             self._names += [record.name] if whole else [f"{record.name}:{a + 1}-{a + n}" for a, n in spans]
+
+
+def _header_inside(part: bytes, record: str, name: str) -> str:
+    at = part.index(b">")
+    around = part[max(part.rfind(b"\n", 0, at) + 1, at - 20) : at + 20].decode("latin-1").split("\n")[0]
+    return (
+        f"the record {record!r} of {name!r} has a '>' inside a line ({around!r}), so that a header may be lost in it: "
+        "begin headers on lines of their own"
+    )
 
 
 class _Record:
@@ -298,51 +322,75 @@ class _Record:
 
 
 def _headers_and_bodies(stream: IO[bytes], name: str) -> Iterator[tuple[bool, bytes]]:
-    """Yield whether it is a header, and what is in it: lines behind ``>``, and all between them, perhaps in parts."""
-    carried, line_starts, body = b"", True, False
+    """Yield whether it is a header, and what is in it: lines behind ``>``, and all between them, perhaps in parts.
+
+    Lines that begin with ``;`` are comments, wherever they stand.
+    """
+    carried, line_starts = b"", True
     for chunk in _chunks(stream, name):
         chunk, at = carried + chunk, 0
         carried = b""
+        has_comments = b";" in chunk
         while at < len(chunk):
-            if line_starts and (chunk[at] == HEADER or (chunk[at] == COMMENT and not body)):
+            if line_starts and chunk[at] in (HEADER, COMMENT):
                 end = chunk.find(b"\n", at)
                 if end < 0:
                     carried = chunk[at:]  # a line that goes on in the next chunk
                     break
                 if chunk[at] == HEADER:
-                    body = False
                     yield True, chunk[at + 1 : end]
                 at = end + 1
             else:
-                end = chunk.find(b"\n>", at) + 1 or len(chunk)
+                end = _next_line(chunk, at, has_comments)
                 yield False, chunk[at:end]
-                body, line_starts = True, chunk[end - 1] == LINE_END
+                line_starts = chunk[end - 1] == LINE_END
                 at = end
     if carried[:1] == b">":
         yield True, carried[1:]
 
 
+_MARKED_LINE = re.compile(rb"\n[>;]")
+
+
+def _next_line(chunk: bytes, at: int, has_comments: bool) -> int:
+    """Where the next header or comment begins, or the end."""
+    if not has_comments:
+        return chunk.find(b"\n>", at) + 1 or len(chunk)  # as below, and several times as fast
+    found = _MARKED_LINE.search(chunk, at)
+    return len(chunk) if found is None else found.start() + 1
+
+
 def _chunks(stream: IO[bytes], name: str) -> Iterator[bytes]:
-    """Yield the bytes of a file that begins as FASTA does."""
-    first, old_mac = True, False
+    """Yield the bytes of a file that begins as FASTA does, with line ends of all kinds made one."""
+    first, returned = True, False
     while chunk := stream.read(CHUNK):
+        if returned and chunk.startswith(b"\n"):  # the other half of a line end
+            chunk = chunk[1:]
+        returned = chunk.endswith(b"\r") if chunk else returned
+        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in chunk else chunk
         if first:
             chunk = chunk.removeprefix(b"\xef\xbb\xbf").lstrip()
             if not chunk:
                 continue
             _check_start(chunk, name)
-            first, old_mac = False, b"\r" in chunk and b"\n" not in chunk
-        yield chunk.replace(b"\r", b"\n") if old_mac else chunk
+            first = False
+        yield chunk
     if first:
         raise InputError(f"{name!r} is empty")
+
+
+OTHERS = {b"@": "FASTQ", b"LOCUS ": "GenBank", b"ID   ": "EMBL", b"CLUSTAL": "Clustal", b"#NEXUS": "NEXUS"}
+"""How files of other formats begin."""
 
 
 def _check_start(chunk: bytes, name: str) -> None:
     if chunk[0] in (HEADER, COMMENT):
         return
     start = repr(chunk[:20].decode("latin-1"))
-    if chunk.startswith(b"@"):
-        raise FormatError(f"{name!r} begins with {start}, as FASTQ does: make FASTA of it first (seqtk seq -a)")
+    other = next((kind for begins, kind in OTHERS.items() if chunk.startswith(begins)), None)
+    if other is not None:
+        how = "seqtk seq -a" if other == "FASTQ" else "seqret of EMBOSS, or Bio.SeqIO.convert"
+        raise FormatError(f"{name!r} begins with {start}, as {other} does: make FASTA of it first ({how})")
     raise FormatError(
         f"{name!r} has no header: FASTA begins with a line '>name', and this begins with {start}; put such a line "
         "before each record, or read letters without headers by read_text(path, fold_case=True)"

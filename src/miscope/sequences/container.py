@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -200,7 +199,7 @@ class Sequences:
         >>> train, test = Sequences.from_arrays([[0] * 3, [1] * 3, [0] * 3, [1]]).split([0.9, 0.1])
         >>> train, test
         (Sequences(9 symbols of 2 kinds in 3 documents: part 1 of 2),
-         Sequences(1 symbol of 2 kinds in 1 document: part 2 of 2))
+         Sequences(1 symbol of 1 kind in 1 document: part 2 of 2))
 
         Parameters
         ----------
@@ -316,6 +315,7 @@ class Sequences:
         If the file cannot be written, an `InputError` says why, and what stood there before is unchanged.
 
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "coin.arrow"
         >>> Sequences.from_arrays([0, 1, 1, 0]).save(path)
         >>> Sequences.open(path)
@@ -350,7 +350,7 @@ class Sequences:
         FormatError
             The file is no such file, or is damaged; the message says what it is.
         """
-        return cls(*arrow.open_file(Path(path), column))
+        return cls(*arrow.open_file(os.fspath(path), column))
 
     def _with(self, codes: Array, offsets: Array, label: str, **more: Any) -> Sequences:
         """Other documents of the same symbols."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from miscope.errors import InputError
 from miscope.sequences.encoding import END
+from miscope.sequences.foreign import HEAD, looks_binary
 
 __all__ = ["decode_pieces", "mark_blank_lines", "mark_matches", "mark_separators", "unix_lines"]
 
@@ -68,6 +69,9 @@ def _clean(text: str, first: bool) -> str:
 
 def _undecodable(error: UnicodeDecodeError, encoding: str, name: str, before: int, lines: int) -> str:
     what = f"byte {before} (line {lines + 1}) is 0x{error.object[error.start]:02x}: {error.reason}"
+    is_wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))  # whose text has zeros
+    if not is_wide and looks_binary(error.object[error.start :][:HEAD].decode("latin-1")):
+        return f"{name!r} is not {encoding}: {what}; from there on it is binary data, and no text in any encoding"
     return (
         f"{name!r} is not {encoding}: {what}; name the encoding that it was written in, encoding='…', or read it as it "
         "is with unit='byte'"

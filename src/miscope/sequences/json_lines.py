@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from miscope.errors import FormatError, InputError
-from miscope.sequences.streams import Meter, for_arrow, has_suffix, name_of
+from miscope.sequences.sources import has_suffix, name_of
+from miscope.sequences.streams import Meter, for_arrow
 from miscope.sequences.table_files import Input, NotOfTypeError, TableFile, in_memory
 
 __all__ = ["SUFFIXES", "JsonFile", "is_json_lines"]

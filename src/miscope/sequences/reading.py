@@ -1,4 +1,4 @@
-"""Files of any kind that this room knows, through one door."""
+"""Files of any kind that this room knows, through one door and one table of readers."""
 
 from __future__ import annotations
 
@@ -6,50 +6,38 @@ import dataclasses
 import inspect
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from miscope.errors import FormatError, InputError
-from miscope.sequences.arrays import Symbol
-from miscope.sequences.arrow import MAGIC
+from miscope.errors import InputError
+from miscope.formats import DATA
+from miscope.sequences.array_files import read_npy, read_npz
 from miscope.sequences.arrow_types import is_lists
 from miscope.sequences.biology import read_fasta
 from miscope.sequences.container import Sequences
+from miscope.sequences.foreign import reader_of, refuse_foreign
 from miscope.sequences.frames import Frame, is_frame
+from miscope.sequences.hdf5 import read_hdf5
 from miscope.sequences.hub import read_hub
-from miscope.sequences.in_memory import in_memory
+from miscope.sequences.matlab import read_mat
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
-from miscope.sequences.sources import STDIN, Paths, Progress, expand, read_sources, shown
-from miscope.sequences.streams import Meter, has_suffix
-from miscope.sequences.table_files import FEATHER_1, PARQUET, open_table
+from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, shown, split_part
+from miscope.sequences.streams import Meter, head_of
+from miscope.sequences.table_files import open_table
 from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
 from miscope.sequences.tokens import read_tokens
-from miscope.sequences.two_readings import UnclearError
 
-__all__ = ["HUB", "OptionError", "read", "read_npy"]
+__all__ = ["HUB", "READERS", "OptionError", "holds_arrays", "read"]
 
 HUB = "hub:"
 """Begins the name of a data set on the hub of Hugging Face's, so that it cannot be taken for a file."""
 
-NPY_MAGIC = b"\x93NUMPY"
-TABLES = {".csv", ".tsv", ".tab", ".parquet", ".feather", ".jsonl", ".ndjson"}
-FASTA = {".fa", ".fasta", ".fna", ".ffn", ".frn", ".faa"}
 SAVED = ("dataset_dict.json", "state.json")
 """One of these is in a folder that `save_to_disk` of datasets wrote."""
-NAMES = {
-    "npy": "a .npy file (read_npy)",
-    "arrow": "an Arrow file (Sequences.open)",
-    "table": "a table (read_table)",
-    "fasta": "a FASTA file (read_fasta)",
-    "text": "text (read_text)",
-    "tokens": "text that a tokenizer reads (read_tokens)",
-    "hub": "a data set of Hugging Face's (read_hub)",
-}
+NAMES = {kind: about.name for kind, about in DATA.items()}
 
 
 class OptionError(InputError):
@@ -80,6 +68,8 @@ def read(path: Paths | Frame, **options: Any) -> Sequences | Series:
     files                                               reader
     ==================================================  ========================================================
     ``.npy``                                            `read_npy`
+    ``.npz``, ``.mat``, ``.h5``, ``.hdf5``, ``.nwb``    `read_npz`, `read_mat`, `read_hdf5`; which array is said behind
+                                                        a colon: ``bird.mat:songs``
     ``.arrow``, with a column of lists of codes         `Sequences.open`
     ``.csv``, ``.tsv``, ``.tab``, ``.parquet``,         `read_table`; also ``.arrow`` without lists, or where an
     ``.feather``, ``.jsonl``, ``.ndjson``               option is one that only tables have
@@ -91,13 +81,14 @@ def read(path: Paths | Frame, **options: Any) -> Sequences | Series:
     all others                                          `read_text`; `read_tokens` with a tokenizer
     ==================================================  ========================================================
 
-    Arrays, Arrow, Parquet and Feather are known by their first bytes too. Text, tables of text and FASTA may be
-    compressed (``.csv.gz``). Standard input, ``"-"``, is text, unless an option is one that only tables or only FASTA
-    have.
+    Arrays, Arrow, Parquet and Feather are known by their first bytes, whatever they are called. All of them may be
+    compressed (``.csv.gz``). With ``unit="byte"`` the bytes of any file are read but those of tables and FASTA.
+    Standard input, ``"-"``, is text, unless an option is one that only tables or only FASTA have.
 
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> file = Path(tempfile.mkdtemp()) / "codes.npy"
     >>> np.save(file, [0, 1, 1])
     >>> read(file)
@@ -113,7 +104,7 @@ def read(path: Paths | Frame, **options: Any) -> Sequences | Series:
     Returns
     -------
     Sequences or Series
-        A `Series` where a ``.npy`` file or the column of a table holds numbers with fractions, or is asked for as such.
+        A `Series` where an array or the column of a table holds numbers with fractions, or is asked for as such.
 
     Raises
     ------
@@ -169,7 +160,7 @@ def _kind_of_all(path: Paths, options: dict[str, Any]) -> str:
         raise InputError(
             f"{files[0]!r} is {NAMES[kinds[0]]}, but {files[other]!r} is {NAMES[kinds[other]]}: read them one by one"
         )
-    if kinds[0] in ("npy", "arrow") and len(files) > 1:
+    if len(files) > 1 and not DATA[kinds[0]].several:
         raise InputError(f"files like {files[0]!r} are read one by one; join them with Sequences.concatenate")
     return kinds[0]
 
@@ -198,20 +189,33 @@ def _options_of(reader: Callable[..., Any]) -> list[str]:
 
 
 def _kind(file: str, options: dict[str, Any]) -> str:
+    """What a file is: by its first bytes, then by its name."""
     if file == STDIN:  # nothing can be seen of it before it is read, so that the options say
         only = {"table": _own_options(read_table), "fasta": _own_options(read_fasta)}
         kinds = (kind for kind, names in only.items() if (names - {"alphabet", "tokenizer"}) & set(options))
         return next(kinds, "tokens" if "tokenizer" in options else "text")
-    start = _start(file)
-    if start.startswith(NPY_MAGIC) or has_suffix(file, {".npy"}):
-        return "npy"
-    if start.startswith(MAGIC) or has_suffix(file, {".arrow"}):
-        return "table" if _is_table(file, options) else "arrow"
-    if start.startswith((PARQUET, FEATHER_1)) or has_suffix(file, TABLES):
-        return "table"
-    if has_suffix(file, FASTA):
-        return "fasta"
-    return "tokens" if "tokenizer" in options else "text"
+    file, part = split_part(file)
+    by_name = next((kind for kind, about in DATA.items() if has_suffix(file, about.suffixes)), None)
+    start = head_of(file)
+    by_bytes = reader_of(start)
+    if by_bytes is None and by_name is not None and options.get("unit") != "byte":
+        refuse_foreign(start, name_of(file))
+    kind = by_bytes or by_name or ("tokens" if "tokenizer" in options else "text")
+    if part is not None and "variable" not in _options_of(READERS[kind]):
+        raise InputError(f"{name_of(file)!r} is {NAMES[kind]}, which holds one thing only: leave ':{part}' out")
+    kind = "table" if kind == "arrow" and _is_table(file, options) else kind
+    if options.get("unit") == "byte" and kind not in ("table", "fasta"):
+        return "text"  # the bytes of any file
+    return kind
+
+
+def holds_arrays(path: str) -> bool:
+    """Whether a file holds arrays of codes or of numbers, so that no option of text belongs to it.
+
+    >>> holds_arrays("bird.mat:songs"), holds_arrays("book.txt")
+    (True, False)
+    """
+    return not _is_data_set(path) and _kind(path, {}) in ("npy", "npz", "mat", "hdf5", "arrow")
 
 
 def _is_table(file: str, options: dict[str, Any]) -> bool:
@@ -232,102 +236,11 @@ def _own_options(reader: Callable[..., Any]) -> set[str]:
     return set(inspect.signature(reader).parameters) - {"path"} - set(inspect.signature(read_text).parameters)
 
 
-def _start(file: str) -> bytes:
-    """Return the first bytes of a regular file; of a pipe nothing, for they could not be read again."""
-    try:
-        path = Path(file)
-        if path.is_file():
-            with path.open("rb") as opened:
-                return opened.read(8)
-    except (OSError, ValueError):
-        pass  # the reader will say why
-    return b""
-
-
-def read_npy(
-    path: str | os.PathLike[str],
-    alphabet: Sequence[Symbol] | None = None,
-    alphabet_size: int | None = None,
-    label: str | None = None,
-    progress: Progress | None = None,
-    as_: str | None = None,
-) -> Sequences | Series:
-    """Read codes, or real numbers, that `numpy.save` wrote: 1-D is one document, 2-D one document a row.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp()) / "spins.npy"
-    >>> np.save(file, np.eye(4, dtype=np.uint8))
-    >>> read_npy(file, label="spins")
-    Sequences(16 symbols of 2 kinds in 4 documents: spins)
-    >>> np.save(file, [0.3, -0.1, 0.2])
-    >>> read_npy(file, label="returns")
-    Series(3 values in 1 document: returns)
-
-    Parameters
-    ----------
-    path
-        The file. Its codes stay on disk, memory-mapped, if they are uint8, uint16 or uint32.
-    alphabet, alphabet_size
-        As in `Sequences.from_arrays`; for codes only.
-    label
-        What to call the data in results; by default the name of the file.
-    progress
-        Called now and then with the number of bytes done and in all.
-    as_
-        What to make of them, in the grammar of `Conversion`: ``"symbols"``, ``"numbers"``, ``"quantiles:4"``, …
-        By default whole numbers are symbols, and numbers with fractions numbers.
-
-    Returns
-    -------
-    Sequences or Series
-        `Sequences` of whole numbers, also where they are stored as floating-point numbers and of few kinds (see
-        `in_memory`); a `Series` of numbers with fractions, which may be 3-D too: documents, moments, channels.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or no .npy file of numbers.
-    InputError
-        There is no such file, what is in it are neither codes nor finite numbers, or an alphabet is given for numbers.
-    """
-    (source,) = read_sources([os.fspath(path)], progress)
-    array = _load(Path(path))
-    provenance = {"reader": "read_npy", "label": label or shown(Path(path).name), "sources": [source.record]}
-    if array.dtype.kind == "f" or as_ is not None:
-        if alphabet is not None or alphabet_size is not None:
-            raise InputError(
-                f"{os.fspath(path)!r} holds floating-point numbers, which have no alphabet: leave alphabet and "
-                "alphabet_size out, or save codes as whole numbers, array.astype(int)"
-            )
-        try:
-            found = in_memory(array, as_)
-        except UnclearError:
-            raise UnclearError(
-                f"{os.fspath(path)!r} holds whole numbers stored as floating-point numbers, negative or of many kinds: "
-                "as_='symbols' takes them as codes, as_='quantiles:4' cuts them as measurements"
-            ) from None
-        return dataclasses.replace(found, provenance={**found.provenance, **provenance})
-    made = Sequences.from_arrays(array, alphabet=alphabet, alphabet_size=alphabet_size)
-    return dataclasses.replace(made, provenance={**made.provenance, **provenance})
-
-
-def _load(path: Path) -> np.ndarray[Any, Any]:
-    with path.open("rb") as file:
-        start = file.read(len(NPY_MAGIC))
-    if start != NPY_MAGIC:
-        raise FormatError(f"{str(path)!r} is no .npy file (it begins with {start!r}); text is read with read_text")
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except Exception as error:  # the header is parsed as Python: a damaged one may raise anything
-        raise FormatError(
-            f"{str(path)!r} is a damaged .npy file, or one of objects ({error}); save it again"
-        ) from error
-
-
 READERS: dict[str, Callable[..., Sequences | Series]] = {
     "npy": read_npy,
+    "npz": read_npz,
+    "mat": read_mat,
+    "hdf5": read_hdf5,
     "arrow": Sequences.open,
     "table": read_table,
     "fasta": read_fasta,

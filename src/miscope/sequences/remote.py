@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from miscope.errors import InputError, MiscopeError, MissingExtraError, require
 
-__all__ = ["expand_url", "is_url", "open_url", "public", "read_url", "refuse_cut", "size_of_url"]
+__all__ = ["expand_url", "is_url", "open_url", "public", "refuse_cut", "size_of_url"]
 
 ADDRESS = re.compile(r"(?:[A-Za-z][\w+.\-]*::)*[A-Za-z][\w+.\-]*://", re.ASCII)
 USER = re.compile(r"(?<=://)(?<!abfs://)(?<!abfss://)[^/@]*@")
@@ -90,21 +90,6 @@ def expand_url(url: str) -> list[str]:
     return [files.unstrip_protocol(name) for name in found]
 
 
-def read_url(url: str) -> bytes:
-    """Return the bytes that an address leads to, all in memory.
-
-    The errors are those of `expand_url`.
-
-    >>> read_url("s4://corpus/a.txt")
-    Traceback (most recent call last):
-    ...
-    miscope.errors.InputError: cannot read 's4://corpus/a.txt': unknown kind of address 's4'; did you mean 's3'? ...
-    """
-    files, path = _system(url)
-    with _explained(url, files, path):
-        return bytes(files.cat_file(path))
-
-
 @contextmanager
 def open_url(url: str) -> Iterator[IO[bytes]]:
     """Open what an address leads to as a file that can be read in pieces, in any order where its storage allows.
@@ -117,6 +102,11 @@ def open_url(url: str) -> Iterator[IO[bytes]]:
     >>> with open_url("memory://corpus/a.txt") as file:
     ...     file.seek(3), file.read(2)
     (3, b'it')
+    >>> with open_url("s4://corpus/a.txt"):
+    ...     pass
+    Traceback (most recent call last):
+    ...
+    miscope.errors.InputError: cannot read 's4://corpus/a.txt': unknown kind of address 's4'; did you mean 's3'? ...
     """
     files, path = _system(url)
     with _explained(url, files, path):

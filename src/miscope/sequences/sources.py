@@ -1,48 +1,43 @@
-"""Files, globs, addresses and standard input become bytes: found, decompressed, hashed, every failure explained."""
+"""What people name as files: paths, patterns, addresses and standard input, and how each is called in results."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
-import stat
-import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences.codes import Array, pieces
+from miscope.formats import DATA
+from miscope.sequences.compression import SUFFIXES as PACKED
 from miscope.sequences.frames import is_frame
-from miscope.sequences.remote import expand_url, is_url, public, read_url, refuse_cut, size_of_url
+from miscope.sequences.remote import expand_url, is_url, public, refuse_cut, size_of_url
 
-__all__ = ["Paths", "Progress", "Source", "can_be_mapped", "expand", "label_of", "read_sources"]
+__all__ = [
+    "STDIN",
+    "Paths",
+    "Progress",
+    "expand",
+    "gives_once",
+    "has_suffix",
+    "is_regular",
+    "label_of",
+    "name_of",
+    "shown",
+    "size_of",
+    "split_part",
+]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Progress = Callable[[int, int], object]
 
 STDIN = "-"
-HASH_PIECE = 1 << 24
-COMPRESSIONS = {b"\x1f\x8b\x08": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """One input: its bytes after decompression, and what was on the disk."""
-
-    name: str
-    data: Array
-    size: int
-    sha256: str
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What provenance keeps of it."""
-        return {"name": self.name, "bytes": self.size, "sha256": self.sha256}
+HOLDERS = tuple(suffix for kind in ("npz", "mat", "hdf5") for suffix in DATA[kind].suffixes)
+"""Suffixes of files that hold several arrays, one of which a colon names: ``bird.mat:states``."""
+_HOLDER = re.compile(
+    rf"(.+?(?:{'|'.join(map(re.escape, HOLDERS))})(?:{'|'.join(map(re.escape, PACKED))})?):(?!:|//)(.+)", re.IGNORECASE
+)
 
 
 def expand(paths: Paths) -> list[str]:
@@ -57,6 +52,9 @@ def expand(paths: Paths) -> list[str]:
 
 
 def _expand_one(path: str) -> list[str]:
+    file, part = split_part(path)
+    if part is not None:
+        return [f"{each}:{part}" for each in _expand_one(file)]
     if is_url(path):
         return expand_url(path)
     refuse_cut(path)
@@ -75,7 +73,8 @@ def label_of(files: list[str]) -> str:
     >>> label_of(["texts/a.txt", "texts/b.txt", "texts/c.txt"])
     'a.txt and 2 more'
     """
-    first = "<stdin>" if files[0] == STDIN else Path(_name_of(files[0])).name
+    file, part = split_part(files[0])
+    first = Path(name_of(file)).name + ("" if part is None else f":{part}")
     return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
 
 
@@ -88,45 +87,60 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _name_of(file: str) -> str:
-    """How a file is called in results: Unicode, and without the secrets that an address may have."""
+def split_part(file: str, part: str | None = None) -> tuple[str, str | None]:
+    """Return a file, and which of the arrays in it is meant: behind a colon, or as `part` says; None if neither does.
+
+    A colon that belongs to the name of a file, to an address or to a drive of Windows' stays where it is.
+
+    >>> split_part("bird.mat:states"), split_part("s3://corpus/day.nwb:units/spike_times")
+    (('bird.mat', 'states'), ('s3://corpus/day.nwb', 'units/spike_times'))
+    >>> split_part("C:/data/bird.mat"), split_part("a:b.txt"), split_part("s3://corpus/a.txt")
+    (('C:/data/bird.mat', None), ('a:b.txt', None), ('s3://corpus/a.txt', None))
+    """
+    if ":" not in file or is_regular(file):
+        return file, part
+    found = _HOLDER.fullmatch(file)
+    cut = (found[1], found[2]) if found else _behind_a_file(file)
+    if cut is None:
+        return file, part
+    if part is not None and part != cut[1]:
+        raise InputError(f"{file!r} names {cut[1]!r}, and {part!r} is asked for too: name one of them")
+    return cut
+
+
+def _behind_a_file(file: str) -> tuple[str, str] | None:
+    """Cut at the first colon before which a file of this machine is named."""
+    places = () if is_url(file) else (at for at, letter in enumerate(file) if letter == ":" and file[at + 1 :])
+    return next(((file[:at], file[at + 1 :]) for at in places if is_regular(file[:at])), None)
+
+
+def name_of(file: str) -> str:
+    """How a file is called in messages and results: Unicode, and without the secrets that an address may have."""
     return "<stdin>" if file == STDIN else shown(public(file) if is_url(file) else file)
 
 
-def can_be_mapped(file: str) -> bool:
-    """Whether this is a file of this machine, not compressed; never raises.
+def is_regular(file: str) -> bool:
+    """Whether this is a file of this machine, no pipe, device or folder; never raises.
 
-    >>> can_be_mapped(STDIN), can_be_mapped("s3://corpus/a.txt"), can_be_mapped("no_such.txt")
+    >>> is_regular(STDIN), is_regular("s3://corpus/a.txt"), is_regular("no_such.txt")
     (False, False, False)
     """
-    if file == STDIN or is_url(file):
-        return False
     try:
-        path = Path(file)
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with path.open("rb") as opened:
-            return not opened.read(6).startswith(tuple(COMPRESSIONS))
+        return file != STDIN and not is_url(file) and Path(file).is_file()
     except (OSError, ValueError):
         return False  # reading it will say why
 
 
-def read_sources(files: list[str], progress: Progress | None = None) -> Iterator[Source]:
-    """Read one file after the other, telling `progress` how many of how many bytes are done."""
-    total, done = sum(map(_size, files)), 0
-    for file in files:
-        raw = _raw(file)
-        digest = hashlib.sha256()
-        for piece in pieces(len(raw), HASH_PIECE):
-            digest.update(raw[piece].data)
-            done += piece.stop - piece.start
-            if progress is not None:
-                progress(done, max(total, done))
-        name = _name_of(file)
-        yield Source(name, _decompress(raw, name), len(raw), digest.hexdigest())
+def gives_once(file: str) -> bool:
+    """Whether a file gives its bytes only once: standard input, a pipe or a device."""
+    if file == STDIN:
+        return True
+    path = Path(file)
+    return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
 
 
-def _size(file: str) -> int:
+def size_of(file: str) -> int:
+    """Bytes of a file, 0 where that is not known."""
     if is_url(file):
         return size_of_url(file)
     try:
@@ -135,54 +149,13 @@ def _size(file: str) -> int:
         return 0  # reading it will say why
 
 
-def _raw(file: str) -> Array:
-    """Return the bytes of a file: mapped if it is a regular one, read if it is a pipe or somewhere else."""
-    if is_url(file):
-        return np.frombuffer(read_url(file), np.uint8)
-    if file == STDIN:
-        if sys.stdin is None:
-            raise InputError("cannot read standard input: it is closed")
-        return np.frombuffer(sys.stdin.buffer.read(), np.uint8)
-    path = Path(file)
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{file!r} is a folder; name the files inside it, for example {str(path / '*.txt')!r}")
-        if stat.S_ISREG(status.st_mode) and status.st_size:
-            return np.asarray(np.memmap(path, np.uint8, mode="r"))
-        return np.frombuffer(path.read_bytes(), np.uint8)
-    except FileNotFoundError as error:
-        raise InputError(f"cannot read {file!r}: there is no such file") from error
-    except PermissionError as error:
-        raise InputError(f"cannot read {file!r}: there is no right to read it") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {file!r}: {getattr(error, 'strerror', None) or error}") from error
+def has_suffix(file: str, suffixes: Collection[str]) -> bool:
+    """Whether a file is named so, by itself or before the suffix of its compression.
 
-
-def _decompress(raw: Array, name: str) -> Array:
-    """Undo gzip, xz and zstd, told by their first bytes."""
-    start = raw[:6].tobytes()
-    kind = next((kind for magic, kind in COMPRESSIONS.items() if start.startswith(magic)), None)
-    if kind is None:
-        return raw
-    import lzma
-
-    try:
-        return np.frombuffer(_decompressor(kind)(raw), np.uint8)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise InputError(f"{name!r} is a damaged {kind} file ({error}); fetch it again") from error
-
-
-def _decompressor(kind: str) -> Callable[[Any], Any]:
-    import gzip
-    import lzma
-
-    known: dict[str, Callable[[Any], Any]] = {"gzip": gzip.decompress, "xz": lzma.decompress, "zstd": _unzstd}
-    return known[kind]
-
-
-def _unzstd(raw: Array) -> Any:
-    import pyarrow as pa
-
-    with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(raw)), "zstd") as stream:
-        return stream.read()
+    >>> has_suffix("a/b.CSV.gz", {".csv"}), has_suffix("b.csv.bak", {".csv"})
+    (True, False)
+    """
+    name = os.path.basename(file).lower()  # noqa: PTH119 - of addresses too
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return os.path.splitext(name)[1] in suffixes  # noqa: PTH122

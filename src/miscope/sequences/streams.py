@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import io
-import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from miscope.errors import InputError
-from miscope.sequences.remote import is_url, open_url, public, size_of_url
-from miscope.sequences.sources import COMPRESSIONS, STDIN, Progress, shown
+import numpy as np
 
-__all__ = ["Meter", "Stream", "for_arrow", "has_suffix", "name_of", "open_raw", "open_stream", "read_pieces", "size_of"]
+from miscope.errors import InputError, MiscopeError
+from miscope.sequences.codes import Array
+from miscope.sequences.compression import DAMAGED, START, compression_of, decompressed
+from miscope.sequences.foreign import HEAD
+from miscope.sequences.remote import is_url, open_url
+from miscope.sequences.sources import STDIN, Progress, gives_once, is_regular, name_of, size_of
 
+__all__ = [
+    "Meter",
+    "Stream",
+    "can_be_mapped",
+    "for_arrow",
+    "head_of",
+    "in_pieces",
+    "mapped",
+    "open_raw",
+    "open_seekable",
+    "open_stream",
+    "read_pieces",
+]
+
+MOST_IN_MEMORY = 1 << 28
+"""Bytes of a decompressed file above which it is kept on disk."""
 PIECE = 1 << 17
 """Bytes that are read at a time."""
+HASH_PIECE = 1 << 20
 READ_AHEAD_ENDS = 0.02
 """Seconds that a thread of pyarrow's gets to see that its stream has ended."""
 
@@ -113,34 +133,24 @@ def for_arrow(stream: IO[bytes]) -> Iterator[Any]:
     gate.shut()
 
 
-def name_of(file: str) -> str:
-    """The name of a file in messages and provenance."""
-    return "<stdin>" if file == STDIN else public(file) if is_url(file) else shown(file)
-
-
-def size_of(file: str) -> int:
-    """Bytes of a file, 0 where that is not known."""
-    if file != STDIN and is_url(file):
-        return size_of_url(file)
-    try:
-        return 0 if file == STDIN else Path(file).stat().st_size
-    except (OSError, ValueError):
-        return 0  # reading it will say why
-
-
 def read_pieces(
     file: str, meter: Meter | None = None, records: list[dict[str, Any]] | None = None, folder: str = "*.csv"
 ) -> Iterator[bytes]:
     """Yield the bytes of a file piece by piece; for the rest as `open_stream`."""
     with open_stream(file, meter, records, folder) as stream:
-        while piece := stream.read(PIECE):
-            yield piece
+        yield from in_pieces(stream)
+
+
+def in_pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """What is left of a stream, piece by piece."""
+    while piece := stream.read(PIECE):
+        yield piece
 
 
 @contextmanager
 def open_stream(
     file: str, meter: Meter | None = None, records: list[dict[str, Any]] | None = None, folder: str = "*.csv"
-) -> Iterator[IO[bytes]]:
+) -> Iterator[io.BufferedReader[Any]]:
     """Open a file (or address, or standard input) to be read from the beginning, decompressed as its first bytes say.
 
     Parameters
@@ -154,6 +164,11 @@ def open_stream(
     folder
         What files in a folder may be called: an example for who names the folder.
 
+    Yields
+    ------
+    io.BufferedReader
+        Its `peek` shows the first bytes.
+
     Raises
     ------
     InputError
@@ -162,16 +177,86 @@ def open_stream(
     name = name_of(file)
     with ExitStack() as stack:
         raw = stack.enter_context(open_raw(file, folder))
-        with _explained(name, "file"):
-            start = raw.read(6)
-        stream = Stream(raw, start, meter)
-        kind = next((kind for magic, kind in COMPRESSIONS.items() if start.startswith(magic)), None)
-        with _explained(name, kind or "file"):
-            yield _decompressed(stream, kind)
+        with _explained(name):
+            start = raw.read(START)
+        stream, kind = Stream(raw, start, meter), compression_of(start)
+        with _explained(name, kind):
+            buffered = io.BufferedReader(stream, 1 << 20)
+            yield buffered if kind is None else decompressed(buffered, kind)
             while records is not None and stream.read(1 << 20):  # what stands behind the end of compressed data
                 pass
         if records is not None:
             records.append(stream.record(name))
+
+
+def head_of(file: str, size: int = HEAD) -> bytes:
+    """The first bytes of a file, decompressed; none where they could not be read again, or not at all; never raises.
+
+    >>> head_of(STDIN), head_of("no_such.txt")
+    (b'', b'')
+    """
+    try:
+        if gives_once(file):
+            return b""
+        with open_stream(file) as stream:
+            return stream.read(size)
+    except (MiscopeError, OSError, ValueError):
+        return b""  # who reads it will say why
+
+
+@contextmanager
+def open_seekable(
+    file: str, meter: Meter | None = None, records: list[dict[str, Any]] | None = None, folder: str = "*"
+) -> Iterator[IO[bytes]]:
+    """Open a file to be read in any order: as it is, or decompressed (and piped) into a temporary file.
+
+    For the rest as `open_stream`.
+    """
+    if not gives_once(file):
+        with open_raw(file, folder) as raw:
+            with _explained(name_of(file)):
+                is_packed = compression_of(raw.read(START)) is not None
+                raw.seek(0)
+            if not is_packed:
+                _note_whole(file, raw, meter, records)
+                yield raw
+                return
+    with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY) as held:
+        with open_stream(file, meter, records, folder) as stream:
+            shutil.copyfileobj(stream, held, 1 << 20)
+        held.seek(0)
+        yield held
+
+
+def can_be_mapped(file: str) -> bool:
+    """Whether this is a file of this machine, not compressed; never raises."""
+    try:
+        if not is_regular(file):
+            return False
+        with Path(file).open("rb") as opened:
+            return compression_of(opened.read(START)) is None
+    except OSError:
+        return False  # reading it will say why
+
+
+def mapped(file: str, meter: Meter | None, records: list[dict[str, Any]], folder: str = "*") -> Array:
+    """The bytes of a regular file as they are, memory-mapped, after they were read once for their digest."""
+    with open_raw(file, folder) as raw:
+        _note_whole(file, raw, meter, records)
+        with _opening(file):
+            return np.asarray(np.memmap(raw, np.uint8, mode="r")) if records[-1]["bytes"] else np.zeros(0, np.uint8)
+
+
+def _note_whole(file: str, raw: IO[bytes], meter: Meter | None, records: list[dict[str, Any]] | None) -> None:
+    """Put name, size and digest of a whole file where they are wanted, and go back to its beginning."""
+    if records is None:
+        return
+    stream = Stream(raw, b"", meter)
+    with _explained(name_of(file)):
+        while stream.read(HASH_PIECE):
+            pass
+        raw.seek(0)
+    records.append(stream.record(name_of(file)))
 
 
 def open_raw(file: str, folder: str = "*.csv") -> AbstractContextManager[IO[bytes]]:
@@ -183,10 +268,19 @@ def open_raw(file: str, folder: str = "*.csv") -> AbstractContextManager[IO[byte
     if is_url(file):
         return open_url(file)
     path = Path(file)
-    try:
+    with _opening(file):
         if path.is_dir():
             raise InputError(f"{file!r} is a folder; name the files inside it, for example {str(path / folder)!r}")
         return path.open("rb")
+
+
+@contextmanager
+def _opening(file: str) -> Iterator[None]:
+    """Say why a file of this machine cannot be opened."""
+    try:
+        yield
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"cannot read {file!r}: there is no such file") from error
     except PermissionError as error:
@@ -200,45 +294,17 @@ def _left_open(file: IO[bytes]) -> Iterator[IO[bytes]]:
     yield file
 
 
-def _decompressed(stream: Stream, kind: str | None) -> IO[bytes]:
-    import gzip
-    import lzma
-
-    buffered = io.BufferedReader(stream, 1 << 20)
-    if kind == "gzip":
-        return gzip.GzipFile(fileobj=buffered, mode="rb")  # type: ignore[return-value]
-    if kind == "xz":
-        return lzma.LZMAFile(buffered)
-    if kind == "zstd":
-        import pyarrow as pa
-
-        return pa.CompressedInputStream(pa.PythonFile(buffered, "r"), "zstd")  # type: ignore[no-any-return]
-    return buffered
-
-
 @contextmanager
-def _explained(name: str, kind: str) -> Iterator[None]:
+def _explained(name: str, kind: str | None = None) -> Iterator[None]:
     """Say that compressed data are damaged; whatever else goes wrong is for the reader of the format to say."""
-    import lzma
-
     try:
         yield
     except InputError:
         raise
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        if kind == "file":
+    except DAMAGED as error:
+        if kind is None or getattr(error, "errno", None) is not None:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"cannot read {name!r}: {reason}") from error
-        raise InputError(f"{name!r} is a damaged {kind} file ({error}); fetch it again") from error
-
-
-def has_suffix(file: str, suffixes: set[str]) -> bool:
-    """Whether a file is named so, by itself or before the suffix of its compression.
-
-    >>> has_suffix("a/b.CSV.gz", {".csv"}), has_suffix("b.csv.bak", {".csv"})
-    (True, False)
-    """
-    name = os.path.basename(file).lower()  # noqa: PTH119 - of addresses too
-    for packed in (".gz", ".xz", ".zst", ".zstd", ".bgz"):
-        name = name.removesuffix(packed)
-    return os.path.splitext(name)[1] in suffixes  # noqa: PTH122
+        raise InputError(
+            f"{name!r} is a damaged {kind} file ({error}), cut off or changed on its way: fetch it again"
+        ) from error

@@ -8,16 +8,16 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
 from miscope.sequences.arrow_types import plain_batch, plain_types, unknown_type
+from miscope.sequences.foreign import HEAD, refuse_foreign
 from miscope.sequences.quoting import Quotes, tell_quotes
-from miscope.sequences.remote import is_url
-from miscope.sequences.sources import STDIN
-from miscope.sequences.streams import Meter, for_arrow, has_suffix, name_of, open_raw, open_stream, size_of
+from miscope.sequences.sources import gives_once, has_suffix, name_of, size_of
+from miscope.sequences.streams import Meter, for_arrow, open_seekable, open_stream
+from miscope.sequences.text_files import open_text
 
 __all__ = [
     "FEATHER_1",
@@ -34,8 +34,10 @@ __all__ = [
 PARQUET, FEATHER_1 = b"PAR1", b"FEA1"
 BLOCK = 1 << 20
 ROWS = 1 << 17
-HEAD = 1 << 16
+FIRST = 1 << 16
 SEPARATORS = ",\t;|"
+FOLDER = "*.csv"
+"""What the files in a folder may be called, in the error that asks for them."""
 
 
 class NotOfTypeError(Exception):
@@ -111,17 +113,18 @@ def open_table(
         It cannot be read, or is no table.
     """
     start = b""
-    if not _once(file):
-        with open_raw(file) as raw:
-            start = raw.read(8)
+    if not gives_once(file):
+        with open_stream(file, folder=FOLDER) as stream:
+            start = stream.peek(HEAD)[:HEAD]
     if start.startswith(PARQUET):
         return ParquetFile(file, meter)
     if start.startswith((MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]:
         return ArrowFile(file, start, meter)
     for suffix, kind in {".parquet": "Parquet", ".feather": "Feather", ".arrow": "Arrow"}.items():
         if has_suffix(file, {suffix}):
+            refuse_foreign(start, name_of(file))
             raise FormatError(
-                f"{name_of(file)!r} is no {kind} file (it begins with {start!r}); fetch or write it again"
+                f"{name_of(file)!r} is no {kind} file (it begins with {start[:8]!r}); fetch or write it again"
             )
     from miscope.sequences.json_lines import JsonFile, is_json_lines
 
@@ -146,12 +149,12 @@ class TextFile(TableFile):
 
         self.name, self._file, self._encoding, self._meter = name_of(file), file, encoding, meter
         self.marks = tuple(csv.ConvertOptions().null_values)
-        self._input = Input(file)
+        self._input = Input(file, encoding)
         with self._input.open() as stream:
             head = stream.read(BLOCK + 1)  # the first block, and that it is not the last
-        if not head[:HEAD].strip():
+        if not head[:FIRST].strip():
             raise InputError(f"{self.name!r} is empty")
-        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:HEAD]))
+        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:FIRST]))
         self._is_quoting_given = quoting is not None
         self.quotes = self._quotes() if quoting is None else Quotes(quoting)
         self.has_header = True
@@ -293,7 +296,7 @@ class ParquetFile(TableFile):
         from pyarrow import parquet
 
         try:
-            with open_raw(self._file) as raw, parquet.ParquetFile(raw, read_dictionary=dictionaries) as file:
+            with open_seekable(self._file) as raw, parquet.ParquetFile(raw, read_dictionary=dictionaries) as file:
                 yield file
         except pa.ArrowNotImplementedError as error:
             raise unknown_type(self.name, error) from error
@@ -325,7 +328,7 @@ class ArrowFile(TableFile):
         from pyarrow import feather
 
         try:
-            with open_raw(self._file) as raw:
+            with open_seekable(self._file) as raw:
                 if self._start.startswith(FEATHER_1):
                     table = feather.read_table(raw)
                     yield table.schema, iter(table.to_batches()), len(table.to_batches())
@@ -362,19 +365,19 @@ class FrameTable(TableFile):
 class Input:
     """Opens a file as often as it is wanted, also standard input and pipes, which give their bytes only once."""
 
-    def __init__(self, file: str) -> None:
-        self._file = file
+    def __init__(self, file: str, encoding: str = "utf-8") -> None:
+        self._file, self._encoding = file, encoding
         self._bytes: bytes | None = None
         self._record: list[dict[str, Any]] = []
-        if _once(file):
-            with open_stream(file, None, self._record) as stream:
+        if gives_once(file):
+            with open_text(file, encoding, None, self._record, FOLDER) as stream:
                 self._bytes = stream.read()
 
     @contextmanager
     def open(self, meter: Meter | None = None, records: list[dict[str, Any]] | None = None) -> Iterator[Any]:
-        """Yield the file from its beginning, as `open_stream` does."""
+        """Yield the file from its beginning, as `open_text` does."""
         if self._bytes is None:
-            with open_stream(self._file, meter, records) as stream:
+            with open_text(self._file, self._encoding, meter, records, FOLDER) as stream:
                 yield stream
             return
         yield io.BytesIO(self._bytes)
@@ -390,14 +393,6 @@ def in_memory(data: bytes) -> Any:
     buffer = pa.allocate_buffer(len(data))
     memoryview(buffer).cast("B")[:] = data
     return pa.BufferReader(buffer)
-
-
-def _once(file: str) -> bool:
-    """Whether a file gives its bytes only once: standard input, a pipe or a device."""
-    if file == STDIN:
-        return True
-    path = Path(file)
-    return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _share(meter: Meter, size: int, n_parts: int) -> Callable[[int], None]:

@@ -85,7 +85,7 @@ def read_table(
     path
         A file, a glob (expanded and sorted), an address, ``"-"`` for standard input, or a list of these: one corpus.
         Every file begins a new document. What kind of table a file is its first bytes say; text may be compressed by
-        gzip, xz or zstd. A text whose first line has numbers only has no names: its columns are f0, f1, and so on.
+        gzip, bzip2, xz or zstd. A text whose first line is all numbers has no names: its columns are f0, f1, and so on.
         Or a data frame (pandas, polars) or a table of Arrow, in memory; an index of pandas that has a name is a column.
     column
         Which column; may be left out if there is only one (besides those of `document` and `time`). Where it holds

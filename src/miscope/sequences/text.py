@@ -12,16 +12,16 @@ import numpy as np
 
 from miscope.errors import InputError, choice
 from miscope.sequences.byte_documents import cutter_of, encode_bytes
-from miscope.sequences.codes import offsets_of, pieces
+from miscope.sequences.codes import offsets_of
 from miscope.sequences.container import Sequences
 from miscope.sequences.decoding import decode_pieces, mark_blank_lines, mark_matches, mark_separators, unix_lines
 from miscope.sequences.encoding import BYTES, END, UNITS, DocumentWriter, Encoded, encoder_of
-from miscope.sequences.foreign import HEAD, refuse_foreign, with_start_checked
 from miscope.sequences.notes import noted
-from miscope.sequences.sources import Paths, Progress, Source, can_be_mapped, expand, label_of, read_sources
-from miscope.sequences.streams import Meter, name_of, read_pieces
+from miscope.sequences.sources import Paths, Progress, expand, label_of, name_of
+from miscope.sequences.streams import Meter, can_be_mapped, head_of, mapped
+from miscope.sequences.text_files import byte_pieces, look_at_bytes, text_pieces
 
-__all__ = ["read_text"]
+__all__ = ["read_text", "whole_text"]
 
 Form: TypeAlias = Callable[[Iterable[str]], Iterator[str]]
 """Takes the text of a file in pieces, and yields it in pieces."""
@@ -59,7 +59,7 @@ def read_text(
     ----------
     paths
         A file, a glob (``"texts/**/*.txt"``, expanded and sorted), ``"-"`` for standard input, or a list of these.
-        Files compressed by gzip, xz or zstd are known by their first bytes and decompressed.
+        Files compressed by gzip, bzip2, xz, lzma, zstd or lz4 are known by their first bytes and decompressed.
     unit
         - ``"byte"``: the bytes as they are; 256 symbols, whichever of them occur;
         - ``"character"``: Unicode characters (code points: a mark, as in é written as two, is one too), line
@@ -112,19 +112,20 @@ def read_text(
     between = checked_separator(unit, documents, separator, encoding, fold_case, separator_regex)
     files = expand(paths)
     records: list[dict[str, Any]] = []
+    notes: list[str] = []
+    meter = Meter(files, progress)
     if unit != "byte":
-        encoded = _read_texts(files, unit, documents, between, encoding, fold_case, records, progress)
+        encoded = _read_texts(files, unit, documents, between, encoding, fold_case, records, meter)
     elif separator is None and documents in ("file", "none") and len(files) == 1 and can_be_mapped(files[0]):
-        encoded = _mapped_bytes(files, records, progress)
+        encoded = _mapped_bytes(files[0], records, meter, notes)
     else:
         cutter = cutter_of(documents, None if separator is None else _as_bytes(separator, encoding))
-        meter = Meter(files, progress)
-        encoded = encode_bytes((read_pieces(file, meter, records, FOLDER) for file in files), cutter)
+        encoded = encode_bytes((byte_pieces(file, meter, records, FOLDER, notes) for file in files), cutter)
     label = label_of(files) if label is None else label
     if len(encoded.codes) == 0:
         raise InputError(f"there is not one {unit} in {label}; it is empty" + _except_for(unit, documents, between))
     lengths = np.array([len(encoded.codes)]) if documents == "none" else encoded.lengths
-    provenance = {
+    provenance: dict[str, Any] = {
         "reader": "read_text",
         "label": label,
         "unit": unit,
@@ -135,7 +136,7 @@ def read_text(
         "empty_documents_dropped": encoded.n_empty if documents != "none" else 0,
         "sources": records,
     }
-    provenance = with_separator(provenance, between, encoded.n_ends)
+    provenance = with_separator(noted(provenance, notes), between, encoded.n_ends)
     return Sequences(encoded.codes, offsets_of(lengths), len(encoded.alphabet), encoded.alphabet, provenance)
 
 
@@ -204,17 +205,12 @@ def with_separator(provenance: dict[str, Any], between: Separator, n_found: int)
     return noted(provenance, [f"{note}: every file is one document"])
 
 
-def _mapped_bytes(files: list[str], records: list[dict[str, Any]], progress: Progress | None) -> Encoded:
+def _mapped_bytes(file: str, records: list[dict[str, Any]], meter: Meter, notes: list[str]) -> Encoded:
     """Take the bytes of a file as they are, where they are."""
-    (source,) = _noted(read_sources(files, progress), records)
-    lengths = np.array([len(source.data)], np.int64)
-    return Encoded(source.data, lengths[lengths > 0], BYTES, int(np.count_nonzero(lengths == 0)))
-
-
-def _noted(sources: Iterable[Source], records: list[dict[str, Any]]) -> Iterator[Source]:
-    for source in sources:
-        records.append(source.record)
-        yield source
+    look_at_bytes(head_of(file), name_of(file), notes)
+    data = mapped(file, meter, records, FOLDER)
+    lengths = np.array([len(data)], np.int64)
+    return Encoded(data, lengths[lengths > 0], BYTES, int(np.count_nonzero(lengths == 0)))
 
 
 def _as_bytes(separator: str, encoding: str) -> bytes:
@@ -230,13 +226,12 @@ def _read_texts(
     encoding: str,
     fold_case: bool,
     records: list[dict[str, Any]],
-    progress: Progress | None,
+    meter: Meter,
 ) -> Encoded:
-    meter = Meter(files, progress)
     form, end = _form_of(documents, separator, fold_case)
     writer = DocumentWriter(encoder_of(unit), end)
     for file in files:
-        parts = with_start_checked(read_pieces(file, meter, records, FOLDER), name_of(file))
+        parts = text_pieces(file, encoding, meter, records, FOLDER, _literal(separator))
         for text in form(decode_pieces(parts, encoding, name_of(file))):
             writer.add(text)
         writer.close()
@@ -264,12 +259,18 @@ def _form_of(documents: str, separator: Separator, fold_case: bool) -> tuple[For
     return lambda texts: fold(mark(unix_lines(texts))), end
 
 
-def _marked(source: Source, documents: str, separator: Separator, encoding: str) -> str:
-    """Return the whole text of a source with `END` between its documents."""
-    refuse_foreign(source.data[:HEAD].tobytes(), source.name)
-    parts = (source.data[piece].tobytes() for piece in pieces(len(source.data)))
+def whole_text(
+    file: str, documents: str, separator: Separator, encoding: str, records: list[dict[str, Any]], meter: Meter
+) -> str:
+    """Return the whole text of a file with `END` between its documents."""
+    parts = text_pieces(file, encoding, meter, records, FOLDER, _literal(separator))
     form, end = _form_of(documents, separator, False)
-    return "".join(form(decode_pieces(parts, encoding, source.name))).replace(end, END)
+    return "".join(form(decode_pieces(parts, encoding, name_of(file)))).replace(end, END)
+
+
+def _literal(separator: Separator) -> str:
+    """The text that separates documents, whose characters a file may have; nothing of an expression."""
+    return separator if isinstance(separator, str) else ""
 
 
 def _except_for(unit: str, documents: str, separator: Separator) -> str:

@@ -13,8 +13,9 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
 from miscope.sequences.hugging_face import explained
 from miscope.sequences.notes import noted
-from miscope.sequences.sources import Paths, Progress, expand, label_of, read_sources
-from miscope.sequences.text import _marked, _noted, checked_separator, with_separator
+from miscope.sequences.sources import Paths, Progress, expand, label_of
+from miscope.sequences.streams import Meter
+from miscope.sequences.text import checked_separator, whole_text, with_separator
 from miscope.sequences.token_marks import SPACES
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
@@ -134,8 +135,8 @@ def read_tokens(
     between = checked_separator("character", documents, separator, encoding, False, separator_regex)
     tokenizer, files = tokenizer_from(tokenizer), expand(paths)
     label, records = label_of(files) if label is None else label, list[dict[str, Any]]()
-    sources = _noted(read_sources(files, progress), records)
-    texts = (_marked(source, documents, between, encoding) for source in sources)
+    meter = Meter(files, progress)
+    texts = (whole_text(file, documents, between, encoding, records, meter) for file in files)
     n_ends: list[int] = []
     parts = ["".join(texts)] if documents == "none" else _documents(texts, n_ends)
     encoded = encode_texts(parts, tokenizer, label)

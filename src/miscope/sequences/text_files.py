@@ -1,0 +1,198 @@
+"""Files of text: what is none by its first bytes is refused, and a byte order mark says how the others are written."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from miscope.errors import InputError
+from miscope.sequences.foreign import HEAD, looks_binary, note_of_bytes, refuse_foreign, refuse_packed
+from miscope.sequences.sources import name_of
+from miscope.sequences.streams import PIECE, Meter, in_pieces, open_stream
+
+__all__ = ["byte_pieces", "look_at_bytes", "open_text", "refuse_binary", "text_pieces"]
+
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
+}
+"""Longer ones first: that of UTF-32 begins as that of UTF-16 does."""
+NO_CONTROLS = bytes(byte for byte in range(256) if not looks_binary(chr(byte) * 2))
+
+
+def text_pieces(
+    file: str,
+    encoding: str,
+    meter: Meter | None = None,
+    records: list[dict[str, Any]] | None = None,
+    folder: str = "*.txt",
+    allowed: str = "",
+) -> Iterator[bytes]:
+    """Yield the bytes of a text piece by piece; for the rest as `open_text`."""
+    is_wide = _family(encoding) in ("utf-16", "utf-32")
+    with open_text(file, encoding, meter, records, folder, allowed) as stream:
+        for piece in in_pieces(stream):
+            if len(piece) >= HEAD and not is_wide and len(piece.translate(None, NO_CONTROLS)) > len(piece) / 100:
+                refuse_binary(piece, name_of(file), "latin-1", allowed)
+            yield piece
+
+
+def byte_pieces(
+    file: str, meter: Meter | None, records: list[dict[str, Any]], folder: str, notes: list[str]
+) -> Iterator[bytes]:
+    """Yield the bytes of a file of any kind but an archive; what is to be said of its kind goes to `notes`."""
+    with open_stream(file, meter, records, folder) as stream:
+        look_at_bytes(stream.peek(HEAD)[:HEAD], name_of(file), notes)
+        yield from in_pieces(stream)
+
+
+def look_at_bytes(start: bytes, name: str, notes: list[str]) -> None:
+    """Refuse archives, and note what else is no text."""
+    refuse_packed(start, name)
+    notes += [note] if (note := note_of_bytes(start, name)) else []
+
+
+@contextmanager
+def open_text(
+    file: str,
+    encoding: str = "utf-8",
+    meter: Meter | None = None,
+    records: list[dict[str, Any]] | None = None,
+    folder: str = "*.txt",
+    allowed: str = "",
+) -> Iterator[IO[bytes]]:
+    """Open a file as `open_stream` does, after a look at whether it is text.
+
+    Parameters
+    ----------
+    file, meter, records, folder
+        As of `open_stream`.
+    encoding
+        How the text is said to be written. Where this is UTF-8 and the file begins with the mark of UTF-16 or UTF-32,
+        its bytes come as UTF-8.
+    allowed
+        Control characters that it may have, such as those that separate its documents.
+
+    Raises
+    ------
+    InputError
+        It is no text, or has the mark of another encoding.
+    """
+    name = name_of(file)
+    with open_stream(file, meter, records, folder) as stream:
+        start = stream.peek(HEAD)[:HEAD]
+        refuse_foreign(start, name)
+        marked = next((said for mark, said in MARKS.items() if start.startswith(mark)), None)
+        if marked in ("utf-16", "utf-32") and _family(encoding) == "utf-8":
+            yield io.BufferedReader(_Recoded(stream, marked, name), 1 << 20)
+            return
+        if marked is not None and _family(encoding) != marked:
+            raise InputError(
+                f"{name!r} begins with the mark of {marked}, so that it is not {encoding}: leave the encoding out"
+            )
+        refuse_binary(start, name, encoding, allowed)
+        yield stream
+
+
+def refuse_binary(start: bytes, name: str, encoding: str, allowed: str = "") -> None:
+    """Refuse what is no text in this encoding: it has zeros, and other controls, as text never has.
+
+    Raises
+    ------
+    InputError
+        It says in which encoding it would be text, if there is one.
+    """
+    try:
+        text = start.decode(encoding, "ignore")
+    except (LookupError, UnicodeError):
+        return  # decoding it will say why
+    if not looks_binary(text, allowed):
+        return
+    wide = _wide_encoding(start)
+    if wide is not None:
+        raise InputError(
+            f"{name!r} is not {encoding}: its bytes are those of text in {wide} without a mark; name that, "
+            f"encoding={wide!r}"
+        )
+    raise InputError(
+        f"{name!r} is binary data, not text, whatever the encoding: bytes of zero and other controls are all over it. "
+        "Numbers that were written as they are in memory numpy.fromfile reads, for Sequences.from_arrays; the bytes "
+        "themselves are symbols of read_text(path, unit='byte')"
+    )
+
+
+def _family(encoding: str) -> str:
+    """The encoding without what it says of order and mark."""
+    try:
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        return encoding
+    return next((family for family in ("utf-8", "utf-16", "utf-32") if name.startswith(family)), name)
+
+
+def _wide_encoding(start: bytes) -> str | None:
+    r"""The encoding of two or four bytes a character in which this is text, without a mark, or None.
+
+    >>> _wide_encoding("so it is".encode("utf-16-le")), _wide_encoding("да, он".encode("utf-32-be"))
+    ('utf-16-le', 'utf-32-be')
+    >>> _wide_encoding(bytes(range(64)))
+    """
+    found = {encoding: _kinds_of_writing(start, encoding) for encoding in WIDE}
+    good = {encoding: n for encoding, n in found.items() if n is not None}
+    return min(good, key=lambda encoding: good[encoding]) if good else None
+
+
+WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+
+
+def _kinds_of_writing(start: bytes, encoding: str) -> int | None:
+    """How many kinds of writing there are in a text (one, two, in the wrong order many); None if it is no such text.
+
+    Text of two bytes a character has zeros in the upper ones, of spaces and line ends; where all of it is ASCII, hardly
+    any in the lower (in Chinese the sign for one has).
+    """
+    width, upper = (4, 0) if encoding.startswith("utf-32") else (2, 1 if encoding.endswith("le") else 0)
+    whole = start[: len(start) // width * width]
+    if width == 2 and (
+        0 not in whole[upper::2] or (whole.isascii() and whole[1 - upper :: 2].count(0) > len(whole) / 200)
+    ):
+        return None
+    text = whole.decode(encoding, "replace").removesuffix("\ufffd")
+    good = sum((each.isprintable() or each.isspace()) and each != "\ufffd" for each in text)
+    return len({ord(each) >> 8 for each in text}) if text and good > 0.98 * len(text) else None
+
+
+class _Recoded(io.RawIOBase):
+    """Text in another encoding as UTF-8, without its mark."""
+
+    def __init__(self, stream: IO[bytes], encoding: str, name: str) -> None:
+        self._stream, self._encoding, self._name = stream, encoding, name
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._held, self._is_over = b"", False
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as much as there is, up to the size of `buffer`."""
+        view = memoryview(buffer)
+        while len(self._held) < len(view) and not self._is_over:
+            data = self._stream.read(PIECE)
+            self._is_over = not data
+            try:
+                self._held += self._decoder.decode(data, self._is_over).encode()
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{self._name!r} is not {self._encoding}, whose mark it begins with: {error.reason}; it is cut "
+                    "off or damaged"
+                ) from error
+        n = min(len(view), len(self._held))
+        view[:n], self._held = self._held[:n], self._held[n:]
+        return n

@@ -5,6 +5,7 @@ CORE := .venv-core
 BIN := $(VENV)/bin
 JOBS ?= auto
 # Whatever a test or a benchmark runs takes these from the environment, so that nothing depends on the machine's own.
+export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help

@@ -63,7 +63,7 @@ test-rest: $(VENV)/.installed
 		{ echo 'explored with seed $(SEED); the same again: make test-rest SEED=$(SEED)'; exit 1; }
 
 test-core: $(CORE)/.installed
-	OMP_NUM_THREADS=1 $(CORE)/bin/python $(PYTEST) $(BOUND) -m "not extras and not long" tests/core tests/cli tests/curve tests/sequences
+	OMP_NUM_THREADS=1 $(CORE)/bin/python $(PYTEST) $(BOUND) -m "not extras and not long and not hypothesis" tests/core tests/cli tests/curve tests/sequences
 
 lint: $(VENV)/.installed ## formatting, style, types, and which way imports point
 	$(BIN)/ruff format --check .

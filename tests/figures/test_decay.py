@@ -402,6 +402,11 @@ def test_files(exponential, tmp_path, suffix):
         ElementTree.fromstring(written)
 
 
+@pytest.mark.parametrize(
+    "each",
+    [pytest.param(k, marks=() if k in ("exponential", "bare") else pytest.mark.long) for k in KINDS],
+    indirect=True,
+)
 def test_a_fit_from_a_file_is_drawn_the_same(each, tmp_path):
     each.save(tmp_path / "fit.json")
     plot_fit(each, tmp_path / "before.svg")

@@ -76,7 +76,7 @@ def test_standard_input_is_a_pipe(folder, spawn):
 def test_standard_input_that_is_closed(folder):
     command = [sys.executable, "-c", "import os, sys; os.close(0); os.execv(sys.executable, sys.argv[1:])"]
     command += [sys.executable, "-m", "miscope", "measure", "-"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert b"standard input" in done.stderr or b"stdin" in done.stderr
@@ -87,7 +87,7 @@ def test_a_reader_that_has_gone(folder, options):
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "miscope", "measure", "text.txt", "--quiet", *options]
-    done = subprocess.run(command, cwd=folder, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, stdout=writing, stderr=subprocess.PIPE, timeout=120, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
 
@@ -96,7 +96,7 @@ def test_a_reader_that_has_gone(folder, options):
 def test_a_full_disk_behind_standard_output(folder, options):
     command = [sys.executable, "-m", "miscope", "measure", "text.txt", "--quiet", *options]
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, timeout=120, check=False)
     assert done.returncode in (1, 2)
     assert b"Traceback" not in done.stderr
     assert b"no space" in done.stderr.lower()
@@ -185,5 +185,5 @@ def test_help_is_quick_and_imports_nothing_heavy(spawn):
         "try:\n    app(['measure', '--help'])\nexcept SystemExit:\n    pass\n"
         "print([m for m in ('numba', 'matplotlib', 'pandas', 'torch', 'scipy', 'pyarrow') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

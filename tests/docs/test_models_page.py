@@ -5,6 +5,8 @@ import runpy
 import sys
 from pathlib import Path
 
+import pytest
+
 from miscope.models.naming import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +18,7 @@ def test_the_table_is_that_of_the_package():
     assert rows == [(kind.__name__, name) for name, kind in MODELS.items()]
 
 
+@pytest.mark.long  # the demo does the like, and docs' other examples are shorter
 def test_the_example_runs(tmp_path, monkeypatch):
     """The smallest size: all steps, though nothing can be seen with so little training."""
     script = str(ROOT / "docs" / "examples" / "memory.py")

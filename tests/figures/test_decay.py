@@ -391,7 +391,7 @@ def test_other_sizes(between, size):
     check_apart(figure)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize("suffix", [".svg", *(pytest.param(each, marks=pytest.mark.long) for each in (".png", ".pdf"))])
 def test_files(exponential, tmp_path, suffix):
     for name in ("one", "two"):
         ms.plot(exponential, tmp_path / f"{name}{suffix}")

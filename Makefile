@@ -5,10 +5,11 @@ CORE := .venv-core
 BIN := $(VENV)/bin
 JOBS ?= auto
 # Whatever a test or a benchmark runs takes these from the environment, so that nothing depends on the machine's own.
+export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-core lint docs bench cost-model calibrate clean
+.PHONY: help demo test test-all test-rest test-core lint docs bench cost-model calibrate clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,14 +42,28 @@ $(VENV)/.docs: $(VENV)/.installed
 demo: $(VENV)/.installed ## measure text and prices, train an RNN and a Transformer: one report
 	@$(BIN)/miscope demo
 
-test: test-full test-core ## all tests, in the full environment and with the core dependencies only
+# One thread for each process: torch's wait for one another where several processes share the cores. A test that hangs ends
+# by its own bound (pyproject.toml), a run by that of its session, and what has stopped answering a minute later.
+PYTEST := -m pytest -q -r s -n $(JOBS) --dist worksteal
+BOUND := --session-timeout=1500
+ifndef SEED
+SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
+endif
 
-# One thread for each process: torch's wait for one another where several processes share the cores.
-test-full: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+test: $(VENV)/.installed ## what proves an installation and guards a change, in five minutes: the same examples each time
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(BOUND) -m "not long and not browser"
+
+test-all: test test-rest test-core ## all there is, in fifteen minutes: also long statistics, other examples, a browser, the core alone
+
+# Property tests again, on examples of a seed.
+test-rest: $(VENV)/.installed
+	@echo 'exploring with seed $(SEED); the same again: make test-rest SEED=$(SEED)'
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(BOUND) --timeout=400 -o faulthandler_timeout=500 -m "long or browser or hypothesis" \
+		--hypothesis-profile=explore --hypothesis-seed=$(SEED) || \
+		{ echo 'explored with seed $(SEED); the same again: make test-rest SEED=$(SEED)'; exit 1; }
 
 test-core: $(CORE)/.installed
-	OMP_NUM_THREADS=1 $(CORE)/bin/python -m pytest -q -n $(JOBS) -m "not extras" tests/core tests/cli tests/curve tests/sequences
+	OMP_NUM_THREADS=1 $(CORE)/bin/python $(PYTEST) $(BOUND) -m "not extras and not long and not hypothesis" tests/core tests/cli tests/curve tests/sequences
 
 lint: $(VENV)/.installed ## formatting, style, types, and which way imports point
 	$(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ import pytest
 
 import miscope as ms
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]
 
 
@@ -52,14 +52,22 @@ def test_what_a_cluster_cannot_do(miscope, texts, more, words):
     assert words in outcome.stderr.replace("\n", " ")
 
 
-def test_a_model_is_probed_and_drawn_from(miscope, tmp_path):
+@pytest.fixture
+def workers():
+    """The address of a scheduler with two workers."""
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_a_model_is_probed_and_drawn_from(miscope, tmp_path, workers):
     network = ms.models.ElmanRNN(alphabet_size=2, width=3)
     ms.train(network, ms.processes.IsingChain(1.0), steps=2, length=20).save(tmp_path / "net.safetensors")
     asked = ("probe", str(tmp_path / "net.safetensors"), "--lags", "1,2", "--documents", "40", "--length", "60")
     asked = (*asked, "--batch", "7", "--json")
-    here, there = (json.loads(miscope(*asked, *more).stdout) for more in ((), ("--cluster", "local:2")))
+    cluster = ("--cluster", workers)
+    here, there = (json.loads(miscope(*asked, *more).stdout) for more in ((), cluster))
     assert here["mi"] == pytest.approx(there["mi"], rel=1e-6, abs=1e-12)
     drawn = ("sample", str(tmp_path / "net.safetensors"), "--documents", "20", "--length", "30", "--batch", "6", "-o")
-    for name, more in (("here", ()), ("there", ("--cluster", "local:2"))):
+    for name, more in (("here", ()), ("there", cluster)):
         assert miscope(*drawn, str(tmp_path / f"{name}.npy"), *more).status == 0
     assert (np.load(tmp_path / "here.npy") == np.load(tmp_path / "there.npy")).mean() > 0.99

@@ -76,27 +76,27 @@ def test_standard_input_is_a_pipe(folder, spawn):
 def test_standard_input_that_is_closed(folder):
     command = [sys.executable, "-c", "import os, sys; os.close(0); os.execv(sys.executable, sys.argv[1:])"]
     command += [sys.executable, "-m", "miscope", "measure", "-"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert b"standard input" in done.stderr or b"stdin" in done.stderr
 
 
-@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize("options", [[], pytest.param(["--json"], marks=pytest.mark.long)])
 def test_a_reader_that_has_gone(folder, options):
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "miscope", "measure", "text.txt", "--quiet", *options]
-    done = subprocess.run(command, cwd=folder, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, stdout=writing, stderr=subprocess.PIPE, timeout=120, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize("options", [[], pytest.param(["--json"], marks=pytest.mark.long)])
 def test_a_full_disk_behind_standard_output(folder, options):
     command = [sys.executable, "-m", "miscope", "measure", "text.txt", "--quiet", *options]
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, timeout=120, check=False)
     assert done.returncode in (1, 2)
     assert b"Traceback" not in done.stderr
     assert b"no space" in done.stderr.lower()
@@ -117,7 +117,7 @@ def test_an_interrupt_while_reading(on_terminal, folder):
     assert b"reading" in read_terminal(master, until=b"reading")
     process.send_signal(signal.SIGINT)
     rest = read_terminal(master)
-    assert process.wait(timeout=10) == -signal.SIGINT
+    assert process.wait(timeout=30) == -signal.SIGINT
     assert b"interrupted" in rest
     assert b"Traceback" not in rest
     assert process.stdout.read() == b""
@@ -145,8 +145,8 @@ def test_an_interrupt_while_counting(on_terminal, folder):
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
     rest = read_terminal(master)
-    assert process.wait(timeout=10) == -signal.SIGINT
-    assert time.monotonic() - asked < 5
+    assert process.wait(timeout=30) == -signal.SIGINT
+    assert time.monotonic() - asked < 20  # counting would take minutes
     assert b"interrupted" in rest
     assert b"Traceback" not in rest
     assert process.stdout.read() == b""
@@ -157,7 +157,7 @@ def test_progress_on_a_terminal_and_results_elsewhere(on_terminal):
     process, master = on_terminal("measure", "text.txt", "--json")
     printed = process.stdout.read()
     seen = read_terminal(master)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     assert b"reading" in seen
     assert b"counting" in seen
     assert printed.startswith(b'{"format"')
@@ -168,7 +168,7 @@ def test_no_progress_when_quiet(on_terminal):
     process, master = on_terminal("measure", "text.txt", "--quiet")
     printed = process.stdout.read()
     assert read_terminal(master) == b""
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     assert b"\x1b" not in printed
 
 
@@ -185,5 +185,5 @@ def test_help_is_quick_and_imports_nothing_heavy(spawn):
         "try:\n    app(['measure', '--help'])\nexcept SystemExit:\n    pass\n"
         "print([m for m in ('numba', 'matplotlib', 'pandas', 'torch', 'scipy', 'pyarrow') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

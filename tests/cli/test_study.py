@@ -37,6 +37,7 @@ def test_bad_input(refused, folder):
 
 @pytest.mark.extras
 class TestShen2019:
+    @pytest.mark.long  # the calibration, above, and the example of `shen2019` are shorter
     def test_one_question(self, miscope, folder):
         outcome = miscope("study", "shen2019", "--only", "regular", "--folder", "out", "--workers", "1")
         assert outcome.status == 0

@@ -10,7 +10,7 @@ import pytest
 import miscope as ms
 
 MODELLING = ("couplings", "probe", "reach", "sample", "spectrum", "train")
-HEAVY = ("torch", "dask", "plotly", "pandas", "matplotlib", "numba", "scipy", "pyarrow", "typer", "rich", "lmfit")
+HEAVY = ("torch", "dask", "plotly", "pandas", "matplotlib", "numba", "scipy", "pyarrow", "typer", "rich")
 
 
 def test_importing_is_light():

@@ -264,6 +264,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.long
 def test_disks_too_small_for_what_memory_does_not_hold(small_disk, tmp_path, monkeypatch):
     """Workers then wait for memory, which never comes: that is said, instead of waiting with them."""
     import dask
@@ -289,6 +290,7 @@ def test_a_worker_without_memory(client, sequences, replaced):
         count(ClusterCounter(sequences, LAGS, BLOCKS, "sparse", client=client))
 
 
+@pytest.mark.long
 def test_workers_that_die_one_after_the_other(sequences):
     import dask
     from distributed import WorkerPlugin

@@ -29,7 +29,7 @@ MOST_DOCUMENTS = 8 if JIT else 3
 LAGS = (1, 2, 3, 16, 62, 63, 64, 65, 66, 126, 127, 128, 129)
 BLOCKS = (0, 2, 3, 7, 32)
 SETTINGS = settings(
-    max_examples=250 if JIT else 60,
+    max_examples=100 if JIT else 25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

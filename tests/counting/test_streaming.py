@@ -40,7 +40,7 @@ def streamed(sequences, lags, blocks, method, memory, right=None, aligned=False)
 
 
 @pytest.mark.parametrize("method", ["dense", "bits", "sparse"])
-@SETTINGS
+@settings(SETTINGS, max_examples=50)
 @given(data=st.data())
 def test_pieces_add_up(method, data):
     sequences = data.draw(corpora())

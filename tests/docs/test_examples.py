@@ -7,8 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LONG = ("study.md",)  # as the example of `shen2019` in the reference
 BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{k}")
+    pytest.param(block, id=f"{page.name}-{k}", marks=pytest.mark.long if page.name in LONG else ())
     for page in PAGES
     for k, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL))
 ]

@@ -377,7 +377,7 @@ def test_no_global_state(tmp_path):
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "a.png")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -6,8 +6,6 @@ import torch
 from miscope.errors import InputError
 from miscope.models.scan import scan
 
-LENGTHS = [1, 2, 3, 7, 64, 100]
-
 
 def loop(a, b):
     """Along the first dimension."""
@@ -22,7 +20,7 @@ def made(shape, dtype, seed):
     return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("length", [*LENGTHS, 127, 128, 129])
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 64, 100, 127, 128, 129])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("constant", [False, True])
 def test_is_the_loop(length, dtype, constant):
@@ -56,7 +54,7 @@ def test_real_factors_of_complex_inputs_and_the_other_way_round():
     torch.testing.assert_close(scan(other, real), loop(other, real + 0j))
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 21, *(pytest.param(n, marks=pytest.mark.long) for n in (64, 100))])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("shape", [None, (2,), (1, 1)])
 def test_gradients(length, dtype, shape):

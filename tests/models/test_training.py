@@ -316,6 +316,7 @@ class TestCheckpoints:
         with pytest.raises(InputError, match=r"a checkpoint is written as \.safetensors"):
             train(GRU(2, width=3), CHAIN, steps=1, **SMALL, checkpoint=tmp_path / "run.pt")
 
+    @pytest.mark.long  # test_killed_and_started_again is a shorter one, of the command
     def test_killed(self, tmp_path):
         """A process killed outright, in the middle of it; another goes on, and ends with the same bits."""
         path, script = tmp_path / "run.safetensors", tmp_path / "script.py"

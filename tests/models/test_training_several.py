@@ -5,11 +5,13 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from miscope.models.storage import load
 
 
+@pytest.mark.long  # test_several_processes_speak_with_one_voice is a shorter one, of the command
 def test_two_processes_agree_with_one(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(TWO, encoding="utf-8")

@@ -54,6 +54,8 @@ CASES = {
     "real vectors": (VECTORS, 64, 250, [8, 14, 15, 16, 17, 18], GAUSSIAN),
 }
 RUNS = 80
+SHORT = ("two symbols", "five symbols against far pairs", "power law", "real numbers")
+SIMULATED = [pytest.param(name, marks=[] if name in SHORT else pytest.mark.long) for name in CASES]
 
 
 @cache
@@ -82,7 +84,7 @@ def check_shares(predicted, found):
 # Against simulations
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SIMULATED)
 def test_lags_are_found_as_often_as_predicted(name):
     """With the false discovery rate over all lags, and alone."""
     curves = simulated(name)
@@ -91,7 +93,7 @@ def test_lags_are_found_as_often_as_predicted(name):
     check_shares(alone, np.mean([curve.p_values <= 0.05 for curve in curves], axis=0))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SIMULATED)
 def test_bars_are_as_wide_as_predicted(name):
     """And as the estimates scatter, where lags are found at all: below, bars are wider than what they stand for."""
     curves, predicted = simulated(name), plan(name)

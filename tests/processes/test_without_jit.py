@@ -55,6 +55,7 @@ def run(*command):
     return done.stdout
 
 
+@pytest.mark.long  # what follows is shorter
 def test_the_samplers_without_the_jit():
     found = run("-m", "pytest", *map(str, SUITE), "-q", "-p", "no:cacheprovider", "--no-header")
     passed = re.search(r"(\d+) passed", found)

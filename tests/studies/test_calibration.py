@@ -1,5 +1,6 @@
 """The calibration: its bookkeeping against direct measurements, its store, its tables, its page."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,14 @@ from miscope.studies.page import TABLES, tables, update_page
 from miscope.studies.verdict_tables import VERDICT_TABLES
 
 CHAIN = MarkovChain([[0.9, 0.1], [0.2, 0.8]])
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory):
+    """One group, made once: what was found, in which folder, and what it told of its progress."""
+    folder, progress = tmp_path_factory.mktemp("calibration"), []
+    found = calibrate("smoke", folder, groups=["blocks"], progress=lambda *each: progress.append(each))
+    return found, folder, progress
 
 
 def test_a_row_says_what_the_runs_say():
@@ -66,8 +75,9 @@ def test_cases_are_told_apart():
     assert len(set(keys)) == len(keys)
 
 
-def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
-    found = calibrate("smoke", tmp_path, groups=["blocks"])
+def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch, blocks):
+    found, folder, _ = blocks
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     files = sorted((tmp_path / "smoke").iterdir())
     assert len(files) == 10
     files[0].unlink()
@@ -77,17 +87,16 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
     assert [row for row in again.rows if row != {"group": "blocks"}] == [row for row in found.rows if row in again.rows]
 
 
-def test_workers_change_nothing():
-    progress = []
-    one = calibrate("smoke", groups=["blocks"], progress=lambda done, total: progress.append((done, total)))
+def test_workers_change_nothing(blocks):
+    one, _, progress = blocks
     two = calibrate("smoke", groups=["blocks"], workers=2)
     assert one.rows == two.rows
     assert progress[0] == (0, 60)
     assert progress[-1] == (60, 60)
 
 
-def test_tables_and_files(tmp_path):
-    found = calibrate("smoke", groups=["blocks"])
+def test_tables_and_files(tmp_path, blocks):
+    found, *_ = blocks
     found.save(tmp_path / "c.csv")
     found.save(tmp_path / "c.parquet")
     assert csv.read_csv(tmp_path / "c.csv").num_rows == parquet.read_table(tmp_path / "c.parquet").num_rows == 40

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pyarrow import parquet
@@ -154,6 +155,18 @@ def test_every_experiment_is_complete():
             json.dumps(found.settings[scale])
 
 
+def test_two_workers_say_what_one_does(made, tmp_path, monkeypatch):
+    """Small experiments, in threads."""
+    monkeypatch.setattr(module, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))
+    seen, only = [], ["regular", "linear"]
+    one = shen2019("smoke", tmp_path / "one", only=only, workers=1)
+    both = shen2019("smoke", tmp_path / "two", only=only, workers=2, progress=lambda *each: seen.append(each))
+    assert both.findings == one.findings
+    assert [each[:2] for each in seen] == [(done, 4) for done in range(5)]
+    assert {each[2] for each in seen} == {"regular-value", "regular-chain", "linear-value", "linear-chain", ""}
+
+
+@pytest.mark.long
 def test_two_processes_say_what_one_does(tmp_path):
     """Would show where an experiment depends on the process it runs in, or progress loses pieces."""
     seen = []

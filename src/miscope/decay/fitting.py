@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import lmfit
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 from miscope.decay.laws import FLOOR, Law, Parameter
 from miscope.decay.metric import DISCREPANCIES, Metric
@@ -19,6 +21,8 @@ Floats = NDArray[np.float64]
 Theta = tuple[float, ...]
 
 _FAR = 1e100
+_MOST_CALLS = 402
+_TOLERANCES = {"ftol": 1.5e-8, "xtol": 1.5e-8, "gtol": 0.0, "epsfcn": 1e-10, "factor": 100.0, "maxfev": 800}
 _FIRST = 4  # of the discrepancies, where the search begins
 _ROUNDS = 3
 _HOLDS = 0.25  # own error up to which a law describes a curve,
@@ -164,21 +168,50 @@ def _least_squares(metric: Metric, law: Law, floor: bool, values: Floats, theta:
     described = (*law.parameters, FLOOR) if floor else law.parameters
     largest = max(float(metric.reference[0]), 1e-300)
     scales = [largest if each.unit == "curve" and each.scale == "linear" else 1.0 for each in described]
-    names = [each.name for each in described]
-    searched = lmfit.Parameters()
-    for parameter, value, scale in zip(described, theta, scales, strict=True):
-        low, high = parameter.bounds
-        searched.add(parameter.name, value=_inside(value / scale, low, high), min=low, max=high)
+    bounds = [each.bounds for each in described]
+    n_calls = 0
 
-    def residuals(now: lmfit.Parameters) -> Floats:
-        at = tuple(now[name].value * scale for name, scale in zip(names, scales, strict=True))
+    def outside(free: Iterable[float]) -> Theta:
+        return tuple(_bounded(each, *ends) * scale for each, ends, scale in zip(free, bounds, scales, strict=True))
+
+    def residuals(free: Floats) -> Floats:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > _MOST_CALLS:
+            raise _UndecidedError(free.tolist())
         # Where the search strays so far that numbers overflow, it is far from the values.
-        with np.errstate(over="ignore", invalid="ignore"):
-            white = metric.whiten(values - _expected(metric.points, law, floor, at), k)
-        return np.nan_to_num(white, nan=_FAR, posinf=_FAR, neginf=-_FAR)
+        white = metric.whiten(values - _expected(metric.points, law, floor, outside(free.tolist())), k)
+        return white if np.isfinite(white).all() else np.nan_to_num(white, nan=_FAR, posinf=_FAR, neginf=-_FAR)
 
-    found = lmfit.Minimizer(residuals, searched, calc_covar=False).leastsq(max_nfev=400)
-    return tuple(float(found.params[name].value) * scale for name, scale in zip(names, scales, strict=True))
+    start = [_free(value / scale, *ends) for value, scale, ends in zip(theta, scales, bounds, strict=True)]
+    with np.errstate(all="ignore"):
+        try:
+            found = optimize.leastsq(residuals, start, full_output=True, **_TOLERANCES)[0].tolist()
+        except _UndecidedError as end:
+            found = end.args[0]
+        return outside(found)
+
+
+class _UndecidedError(Exception):
+    """A search that goes on too long; its argument is where it has come to."""
+
+
+def _free(value: float, low: float, high: float) -> float:
+    """A number without bounds in place of a parameter within them, as MINUIT does it; the inverse of `_bounded`."""
+    value = _inside(value, low, high)
+    if math.isinf(low):
+        return value
+    if math.isinf(high):
+        return math.sqrt((value - low + 1.0) ** 2 - 1)
+    return float(np.arcsin(2 * (value - low) / (high - low) - 1))
+
+
+def _bounded(free: float, low: float, high: float) -> float:
+    if math.isinf(low):
+        return free
+    if math.isinf(high):
+        return max(low - 1.0 + math.sqrt(free * free + 1), low)
+    return min(max(low + (float(np.sin(free)) + 1) * (high - low) / 2.0, low), high)
 
 
 def _inside(value: float, low: float, high: float) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import integrate, signal, special
+import scipy  # which brings its parts when they are used: signal and integrate take as long as all that a command needs
+from scipy import special
 
 from miscope.errors import InputError
 from miscope.estimation.circulant import LONGEST_DENSE, CircularGaussian, DenseGaussian, gaussian_source
@@ -95,7 +96,7 @@ class FractionalNoise(RealProcess):
         first, last = int(lags.min()) - reach, int(lags.max()) + reach
         if last - first < len(lags) * len(self._filter):
             span = np.abs(np.arange(first, last + 1))
-            around = signal.oaconvolve(_fractional(span, self._memory), self._filter, "valid")
+            around = scipy.signal.oaconvolve(_fractional(span, self._memory), self._filter, "valid")
             return np.asarray(self._scale * around[lags - lags.min()])
         offsets = np.arange(-reach, reach + 1)
         each = [_fractional(np.abs(lag + offsets), self._memory) @ self._filter for lag in lags]
@@ -120,7 +121,7 @@ class FractionalNoise(RealProcess):
             mirrored = np.prod(np.maximum(np.abs(np.roots(self._moving)), 1.0)) ** 2
             return float(0.5 * np.log(2 * np.pi * np.e * self._scale * variance * mirrored))
         # Kolmogorov: ln v is the mean of ln(2 pi f) over frequencies, f the spectral density.
-        mean, _ = integrate.quad(lambda x: np.log(_spectrum(x, self._hurst)), 0.0, np.pi, limit=200)
+        mean, _ = scipy.integrate.quad(lambda x: np.log(_spectrum(x, self._hurst)), 0.0, np.pi, limit=200)
         return float(0.5 * np.log(2 * np.pi * np.e) + 0.5 * mean / np.pi)
 
     def _fill(self, generator: np.random.Generator, values: Floats) -> None:
@@ -187,9 +188,11 @@ def _short_memory(recursion: Floats, moving: Floats) -> Floats:
         raise InputError(f"ar is too close to a unit root: its recursion has one of modulus {slowest:.6g}")
     impulse = np.zeros(n)
     impulse[0] = 1.0
-    response = signal.lfilter(moving, recursion, impulse)
+    response = scipy.signal.lfilter(moving, recursion, impulse)
     # Directly where that does not take long: it keeps the relative precision of what is small.
-    return np.asarray(signal.convolve(response, response[::-1], method="direct" if n <= _LONGEST_DIRECT else "fft"))
+    return np.asarray(
+        scipy.signal.convolve(response, response[::-1], method="direct" if n <= _LONGEST_DIRECT else "fft")
+    )
 
 
 def _spectrum(frequency: float, hurst: float) -> float:

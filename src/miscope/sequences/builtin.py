@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import os
@@ -112,7 +113,7 @@ def _module_texts(progress: Progress | None) -> Iterator[str]:
     """Yield the documentation of each module that has some, by dotted name."""
     files = _library_files(Path(sysconfig.get_paths()["stdlib"]))
     for done, file in enumerate(files, 1):
-        text = _documentation(file.read_bytes())
+        text = _documentation_in(file)
         if progress is not None:
             progress(done, len(files))
         if len(text) >= MIN_CHARACTERS:
@@ -127,6 +128,11 @@ def _library_files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda file: file.relative_to(folder).with_suffix("").parts)
 
 
+@functools.cache  # the library does not change while Python runs: characters and words of it are parsed once
+def _documentation_in(file: Path) -> str:
+    return _documentation(file.read_bytes())
+
+
 def _documentation(source: bytes) -> str:
     """Return the documentation strings of a module in the order of its source."""
     if b'"""' not in source and b"'''" not in source:
@@ -137,7 +143,15 @@ def _documentation(source: bytes) -> str:
             tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return ""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, Documented)]
+    nodes = [node for node in _statements(tree) if isinstance(node, Documented)]
     nodes.sort(key=lambda node: getattr(node, "lineno", 0))
     text = "\n\n".join(filter(None, ((ast.get_docstring(node) or "").strip() for node in nodes)))
     return text.encode("utf-8", "replace").decode()  # escapes can make what UTF-8 cannot write
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the tree and all statements in it, but no expressions, which are most of it."""
+    yield tree
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for node in getattr(tree, name, ()):
+            yield from _statements(node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator
@@ -67,10 +68,11 @@ class Case:
         return np.zeros(len(self.lags)) if self.independent else self.process.mutual_information(self.lags)
 
 
-def cases() -> list[Case]:
+@functools.cache  # their processes take a second to make
+def cases() -> tuple[Case, ...]:
     """All of them, question by question."""
     parts = (_documents, _estimators, _sizes, _single, _few, _blocks, _nulls, _undersampled, _real)
-    return [case for part in parts for case in part()]
+    return tuple(case for part in parts for case in part())
 
 
 def _sticky(n_symbols: int, stay: float) -> known.MarkovChain:

@@ -413,9 +413,9 @@ class WorkerPool:
 
     def _replace(self) -> None:
         """Another client of the same scheduler."""
-        old, wait = self.client, min(_REACH, self._patience)
+        old = self.client
         made = self._distributed.Client(
-            old.scheduler.address, timeout=wait, security=old.security, set_as_default=False
+            old.scheduler.address, timeout=_REACH, security=old.security, set_as_default=False
         )
         self.client = made
         if old is not self._given:

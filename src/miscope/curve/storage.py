@@ -158,6 +158,7 @@ def _read_parquet(content: bytes) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content))
+    # Without threads: one that lets go of the content while an interpreter ends would take the process down.
+    table = pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
     about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
     return about | {name: table.column(name).to_pylist() for name in table.column_names}

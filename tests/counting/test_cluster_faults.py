@@ -113,8 +113,9 @@ def test_a_worker_that_stops_answering(client, sequences, expected):
         os.kill(next(iter(client.run(os.getpid).values())), signal.SIGSTOP)
 
     stopped = Once(stop)
-    counter = ClusterCounter(sequences, LAGS, BLOCKS, "sparse", client=client, parts=4, lags_at_once=1, patience=3)
-    assert_same(count(counter, stopped), expected)
+    how = {"parts": 4, "lags_at_once": 1, "patience": 4}
+    with ClusterCounter(sequences, LAGS, BLOCKS, "sparse", client=client, **how) as counter:
+        assert_same(count(counter, stopped), expected)
     assert stopped.done
 
 

@@ -34,6 +34,7 @@ _PATIENCE = "5 minutes"  # as long as Dask itself waits for a sign of life of a 
 _SETTING = "miscope.patience"
 _LONGER = "to wait longer, set DASK_MISCOPE__PATIENCE=30m, or connect(…, patience='30m')"
 _ATTEMPTS = 4
+_START = 60  # seconds that workers and schedulers get to start again, however short the patience
 _REACH = 10  # seconds to wait for a scheduler to answer at all
 _LOOKS = 12  # looks at whether workers go on, in the time that they are waited for
 _LONGEST_LOOK = 5.0  # seconds between two of them
@@ -287,12 +288,11 @@ class WorkerPool:
             raise _StandsStillError("work that no worker does")
         with suppress(Exception):  # of workers without a nanny, or of another version: the work is then tried elsewhere
             restart = self.client.restart_workers
-            self._answered(
-                lambda: restart(sorted(pulse.silent), timeout=self._patience, raise_for_error=False), "a new start"
-            )
+            wait = max(self._patience, _START)
+            self._answered(lambda: restart(sorted(pulse.silent), wait, raise_for_error=False), "a new start", wait)
         raise _StandsStillError(f"{len(pulse.silent)} of {pulse.n_workers} workers, which gave no sign of life")
 
-    def _answered(self, ask: Callable[[], _T], what: str) -> _T:
+    def _answered(self, ask: Callable[[], _T], what: str, patience: float | None = None) -> _T:
         """What the cluster answers; asked in a thread that may be left behind, for Dask itself waits without end."""
         answer: Future[_T] = Future()
 
@@ -303,7 +303,7 @@ class WorkerPool:
                 answer.set_exception(error)
 
         threading.Thread(target=asking, name="miscope asks a cluster", daemon=True).start()
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + (patience or self._patience)
         while not answer.done():
             with suppress(TimeoutError):
                 answer.exception(_TICK)
@@ -393,7 +393,8 @@ class WorkerPool:
         The old one does not do: where it connects again before the scheduler has seen its connection break, the
         scheduler forgets it afterwards, and it waits for word of its work without end.
         """
-        until = time.monotonic() + (0 if lost.status == "closed" else self._patience)
+        wait = 0 if lost.status == "closed" else max(self._patience, _START)
+        until = time.monotonic() + wait
         while not self.stopped:
             try:
                 with self._connecting:
@@ -405,8 +406,8 @@ class WorkerPool:
                 pass
             if time.monotonic() > until:
                 raise ClusterError(
-                    f"the scheduler did not come back within {self._patience:g} s, or has no workers left: see whether "
-                    f"it and they run; {_LONGER}"
+                    f"the scheduler did not come back within {wait:g} s, or has no workers left: see whether it and "
+                    f"they run; {_LONGER}"
                 )
             time.sleep(_TICK)
         raise CancelledError

@@ -344,7 +344,10 @@ def test_a_client_is_used_as_it_is(client):
 
 
 def test_a_cluster_that_does_not_answer(client, monkeypatch):
-    monkeypatch.setattr(client, "run", lambda *_: threading.Event().wait(60))
+    with monkeypatch.context() as here:  # one client that gets no answer is replaced by another
+        here.setattr(client, "run", lambda *_: threading.Event().wait(60))
+        ClusterCounter(corpus([300], 3), [1], client=client, patience=0.5).close()
+    monkeypatch.setattr(type(client), "run", lambda *_: threading.Event().wait(60))
     with pytest.raises(ClusterError, match=r"stood still.*0\.1 s for an answer of every worker.*PATIENCE"):
         ClusterCounter(corpus([300], 3), [1], client=client, patience=0.1)
 
@@ -355,7 +358,8 @@ def test_work_that_no_worker_does(client, monkeypatch):
     monkeypatch.setattr(cluster_client, "_ATTEMPTS", 2)
     pool = cluster_client.WorkerPool(client, patience="600ms")
     with pytest.raises(ClusterError, match=r"stood still 2 times.*0\.6 s for work that no worker does"):
-        pool.insist(lambda: pool.gather([Future("nobody-has-this", client)]))
+        pool.insist(lambda: pool.gather([Future("nobody-has-this", pool.client)]))
+    pool.close()
 
 
 def test_a_worker_that_is_long_at_work_is_waited_for(client):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from miscope.errors import InputError
 
-__all__ = ["atomic_path", "folder_for"]
+__all__ = ["atomic_path", "check_suffix", "folder_for", "write_json"]
 
 REASONS = {
     errno.ENOSPC: "no space is left on the device; free some, or write to another one",
@@ -90,3 +92,26 @@ def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         reason = REASONS.get(error.errno or 0) or error.strerror or str(error)
         raise InputError(f"cannot write {str(path)!r}: {reason}") from error
+
+
+def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...], what: str) -> None:
+    """Refuse a name that promises another kind of file than is written; "" among the suffixes is for names with none.
+
+    >>> check_suffix("a.csv", (".json", ".parquet"), "a curve")
+    Traceback (most recent call last):
+    ...
+    miscope.errors.InputError: a curve is written as .json or .parquet, not as 'a.csv'
+    """
+    if Path(path).suffix.lower() in suffixes or (Path(path).exists() and not Path(path).is_file()):
+        return  # devices and pipes have no suffix; folders are refused by who writes
+    *first, last = (suffix for suffix in suffixes if suffix)
+    listed = f"{', '.join(first)} or {last}" if first else last
+    raise InputError(f"{what} is written as {listed}, not as {Path(path).name!r}")
+
+
+def write_json(path: str | os.PathLike[str], body: Mapping[str, Any], what: str) -> None:
+    """Write a result as one JSON object, to a name that ends in ``.json``."""
+    check_suffix(path, (".json",), what)
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -10,8 +10,26 @@ from types import ModuleType
 __all__ = ["FormatError", "InputError", "MiscopeError", "MiscopeWarning", "MissingExtraError", "choice", "require"]
 
 
+_LONGEST, _KEPT_AT_END = 2000, 600
+
+
 class MiscopeError(Exception):
-    """Anything that miscope itself has to say against going on."""
+    """Anything that miscope itself has to say against going on.
+
+    Messages name what they are about, and that may be a file's whole content in one name: what is too long to be read
+    is cut, and the advice at its end stays.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(_cut(each) if isinstance(each, str) else each for each in arguments))
+
+
+def _cut(text: str) -> str:
+    """Text of bounded length, its beginning and its end."""
+    if len(text) <= _LONGEST:
+        return text
+    start, end = text[: _LONGEST - _KEPT_AT_END], text[-_KEPT_AT_END:]
+    return f"{start} … ({len(text) - _LONGEST:,} characters left out) … {end}"
 
 
 class InputError(MiscopeError, ValueError):

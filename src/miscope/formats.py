@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from miscope._version import __version__
-from miscope.errors import FormatError
+import numpy as np
 
-__all__ = ["DATA", "KINDS", "DataKind", "checked_kind", "data_help", "marked", "says_kind", "what_takes"]
+from miscope._version import __version__
+from miscope.errors import FormatError, InputError, MiscopeError
+
+__all__ = [
+    "DATA",
+    "KINDS",
+    "DataKind",
+    "array",
+    "checked_kind",
+    "data_help",
+    "marked",
+    "number",
+    "plain",
+    "reading",
+    "says_kind",
+    "what_takes",
+]
 
 
 class DataKind(NamedTuple):
@@ -144,3 +163,78 @@ def what_takes(kind: str, path: str) -> tuple[str, str]:
     """
     what, takes = _TAKEN.get(kind, ("a result", "use it with what wrote it"))
     return what, takes.replace("{}", path)
+
+
+_SPECIAL = {"Infinity": np.inf, "-Infinity": -np.inf}
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: lists for arrays, None for nan, and a word for what is infinite.
+
+    >>> plain({"p": np.array([0.5, np.nan, np.inf])})
+    {'p': [0.5, None, 'Infinity']}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def number(value: Any) -> float:
+    """A number as `plain` has it."""
+    if value is None:
+        return float("nan")
+    if isinstance(value, str):
+        return _SPECIAL[value]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"{value!r:.80} is no number")
+    return float(value)
+
+
+def array(values: Any, *shape: int, dtype: Any = np.float64) -> np.ndarray:
+    """Nested lists of numbers as `plain` has them, of this shape."""
+
+    def numbers(each: Any) -> Any:
+        return [numbers(one) for one in each] if isinstance(each, list) else number(each)
+
+    if not isinstance(values, list):
+        raise ValueError("a list of numbers is missing")
+    given = np.array(numbers(values), dtype=np.float64)
+    found = (given.reshape(shape) if given.size == 0 else given).astype(dtype)
+    if found.shape != shape or not np.array_equal(found, given, equal_nan=True):
+        raise ValueError(f"numbers of shape {found.shape} where {shape} was expected, or fractions")
+    return found
+
+
+@contextmanager
+def reading(path: str | Path, kind: str) -> Iterator[dict[str, Any]]:
+    """Yield what a file of this kind holds; whatever does not fit is said to be damage.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    FormatError
+        If it is something else, of another version, or damaged.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise FormatError(f"{path} is not JSON, or is cut off: make it again") from None
+    if not isinstance(body, dict) or checked_kind(body, str(path)) != kind:
+        raise FormatError(f"{path} is not {_TAKEN[f'miscope.{kind}'][0]} that miscope saved")
+    try:
+        yield body
+    except (LookupError, TypeError, ValueError, AttributeError, MiscopeError) as error:
+        raise FormatError(f"{path} is damaged, or changed since: {type(error).__name__}: {error}") from None

@@ -442,3 +442,12 @@ def test_too_few_names(files, miscope, words):
     outcome = miscope(*words)
     assert (outcome.status, outcome.stdout) == (2, "")
     assert "CURVE" in outcome.stderr
+
+
+def test_a_curve_that_is_named_like_a_table(refused):
+    numbers = ",".join(f"0.{k}" for k in range(9000))
+    Path("old.csv").write_text(f'{{"format": "miscope.curve", "mi": [{numbers}]}}')
+    refused("fit", "old.csv", words=["old.csv", "a curve", "name it .json"])
+    Path("wide.csv").write_text(f"{numbers}\n{numbers}\n")
+    error = refused("fit", "wide.csv", words=["wide.csv has the columns 0.0, 0.1", "8988 more", "lag and mi"])
+    assert len(error) < 1000

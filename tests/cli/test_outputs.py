@@ -68,7 +68,7 @@ def test_a_folder_in_place_of_a_file(folder, refused, name):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-o", "curve.csv"], ["curve.csv", ".json, .parquet"]),
+        (["-o", "curve.txt"], ["curve.txt", ".json, .parquet"]),
         (["-o", "curve"], ["curve", ".json, .parquet"]),
         (["-o", "curve.png"], ["curve.png", ".json, .parquet"]),
         (["--plot", "curve.jpg"], ["curve.jpg", ".png, .svg, .pdf"]),

@@ -30,6 +30,10 @@ def read_terminal(master: int, until: bytes = b"\0never\0", seconds: float = 60)
     return seen
 
 
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def on_terminal(folder):
     """Start the command with stderr on a terminal; returns the process and the terminal's other end."""
@@ -37,7 +41,8 @@ def on_terminal(folder):
 
     def start(*arguments: str, **options) -> tuple[subprocess.Popen, int]:
         master, slave = pty.openpty()
-        options = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+        # Where tests run in the background, SIGINT is ignored, and a child inherits that.
+        options = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL, "preexec_fn": heed_interrupts} | options
         command = [sys.executable, "-m", "miscope", *arguments]
         process = subprocess.Popen(command, cwd=folder, env=TERMINAL, stderr=slave, **options)
         os.close(slave)
@@ -106,6 +111,43 @@ def test_a_terminal_that_knows_ascii_only(spawn):
     outcome = spawn("measure", "text.txt", env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert outcome.status == 0, outcome.stderr
     assert "lag" in outcome.stdout
+
+
+ENDS = """
+import atexit, sys, threading, time
+import pyarrow
+from pyarrow import csv
+
+class Slow:  # a thread of Arrow's is in here when the command ends
+    closed = False
+    def read(self, n=-1):
+        begun.set()
+        while True:
+            time.sleep(0.001)
+    def readable(self):
+        return True
+    def seekable(self):
+        return False
+
+begun = threading.Event()
+threading.Thread(target=lambda: csv.open_csv(pyarrow.PythonFile(Slow(), "r")), daemon=True).start()
+begun.wait()
+atexit.register(lambda: print("at exit"))
+sys.argv = ["miscope", *sys.argv[1:]]
+from miscope.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("command", "status"), [(["fit", "none.csv"], 2), (["--version"], 0)])
+def test_no_thread_of_arrow_takes_the_process_down(command, status):
+    """One that asks for the interpreter while that ends would abort the process, with status 134."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS, *command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == status, done.stderr
+    assert "terminate" not in done.stderr
+    assert done.stdout.endswith("at exit\n")
 
 
 def test_an_interrupt_while_reading(on_terminal, folder):

@@ -21,8 +21,8 @@ def test_importing_is_light():
 
 def test_help_needs_nothing_heavy():
     code = (
-        "import sys\nsys.argv = ['miscope', '--help']\nfrom miscope.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom miscope.cli.app import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY[:8]} if name in sys.modules], file=sys.stderr)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,9 @@
 """Counts that a cluster makes are those of counting by hand, and of one machine, to the integer."""
 
 import itertools
+import threading
+import time
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ from counting.test_kernels import (
     lags_for,
     possible,
 )
-from miscope.counting import cluster_parts, cluster_routing
+from miscope.counting import cluster_client, cluster_parts, cluster_routing
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.cluster import ClusterCounter, ClusterError, connect
 from miscope.counting.cluster_jobs import _check
@@ -327,7 +330,7 @@ def test_clusters_that_nothing_is_known_of():
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch):
-    monkeypatch.setattr("miscope.counting.cluster._REACH", 0.2)
+    monkeypatch.setattr("miscope.counting.cluster_client._REACH", 0.2)
     with pytest.raises(ClusterError, match="no scheduler answers at 'tcp://127"), connect("tcp://127.0.0.1:1"):
         pass
 
@@ -338,6 +341,58 @@ def test_a_client_is_used_as_it_is(client):
     assert client.status == "running"
     counter = ClusterCounter(corpus([300], 3), [1], client=client)
     assert counter.dashboard == client.dashboard_link
+
+
+def test_a_cluster_that_does_not_answer(client, monkeypatch):
+    with monkeypatch.context() as here:  # one client that gets no answer is replaced by another
+        here.setattr(client, "run", lambda *_: threading.Event().wait(60))
+        ClusterCounter(corpus([300], 3), [1], client=client, patience=0.5).close()
+    monkeypatch.setattr(type(client), "run", lambda *_: threading.Event().wait(60))
+    with pytest.raises(ClusterError, match=r"stood still.*0\.1 s for an answer of every worker.*PATIENCE"):
+        ClusterCounter(corpus([300], 3), [1], client=client, patience=0.1)
+
+
+def test_work_that_no_worker_does(client, monkeypatch):
+    from distributed import Future
+
+    monkeypatch.setattr(cluster_client, "_ATTEMPTS", 2)
+    pool = cluster_client.WorkerPool(client, patience="600ms")
+    with pytest.raises(ClusterError, match=r"stood still 2 times.*0\.6 s for work that no worker does"):
+        pool.insist(lambda: pool.gather([Future("nobody-has-this", pool.client)]))
+    pool.close()
+
+
+def test_a_worker_that_is_long_at_work_is_waited_for(client):
+    pool = cluster_client.WorkerPool(client, patience=1)
+    assert pool.gather(pool.map(time.sleep, [2])) == [None]
+
+
+def test_who_stops_gives_up_waiting(client):
+    from distributed import Future
+
+    pool = cluster_client.WorkerPool(client, patience=60)
+    threading.Timer(0.1, lambda: setattr(pool, "stopped", True)).start()
+    with pytest.raises(CancelledError):
+        pool.insist(lambda: pool.gather([Future("nor-this", client)]))
+
+
+def test_the_patience_is_a_setting(client, monkeypatch):
+    import dask
+
+    assert cluster_client.WorkerPool(client)._patience == 300
+    with connect(client, patience="2 minutes") as same:
+        assert cluster_client.WorkerPool(same)._patience == 120
+        assert cluster_client.WorkerPool(same, patience=7)._patience == 7
+    with monkeypatch.context() as here:
+        here.setenv("DASK_MISCOPE__PATIENCE", "90s")
+        with dask.config.set(dask.config.collect([])):
+            assert cluster_client.WorkerPool(client)._patience == 90
+
+
+@pytest.mark.parametrize("patience", [0, -1, "", "soon", float("inf"), float("nan"), [1]])
+def test_a_patience_that_is_none(client, patience):
+    with pytest.raises(InputError, match="patience must be a time above 0"), connect(client, patience=patience):
+        pass
 
 
 def test_another_version_on_a_worker_is_refused(client, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 
 import miscope as ms
 from counting.test_kernels import corpus
-from miscope.counting import cluster, cluster_sources
+from miscope.counting import cluster_sources
 from miscope.counting.cluster import ClusterCounter, ClusterError, connect
 from miscope.counting.cluster_parts import CodeFile
 from miscope.counting.doors import count_fingerprints
@@ -27,7 +27,7 @@ LAGS, BLOCKS = list(range(1, 9)), 4
 
 @pytest.fixture(scope="module")
 def client():
-    with connect("local:2") as made:
+    with connect("local:2", patience=20) as made:  # which no test is to wait for
         yield made
 
 
@@ -106,15 +106,34 @@ def test_a_worker_killed_with_shards_that_it_read(client, shards, expected):
     assert kill.done
 
 
+def test_a_worker_that_stops_answering(client, sequences, expected):
+    """It is started again, and what it had to do is done again."""
+
+    def stop():
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGSTOP)
+
+    stopped = Once(stop)
+    how = {"parts": 4, "lags_at_once": 1, "patience": 4}
+    with ClusterCounter(sequences, LAGS, BLOCKS, "sparse", client=client, **how) as counter:
+        assert_same(count(counter, stopped), expected)
+    assert stopped.done
+
+
 @pytest.mark.parametrize("source", ["file", "shards"])
 def test_a_connection_to_the_scheduler_that_breaks(client, sequences, shards, expected, source):
+    """The work goes on through another client: the scheduler may forget one that comes back, and never answer it."""
+    from distributed import Client
+
     def break_it():
-        client.loop.add_callback(client.scheduler_comm.comm.abort)
+        mine.loop.add_callback(mine.scheduler_comm.comm.abort)
 
     broken = Once(break_it)
     data = sequences if source == "file" else shards
-    counter = ClusterCounter(data, LAGS, BLOCKS, "sparse", client=client, parts=4, lags_at_once=1)
-    assert_same(count(counter, broken), expected)
+    with Client(client.scheduler.address, set_as_default=False) as mine:
+        with ClusterCounter(data, LAGS, BLOCKS, "sparse", client=mine, parts=4, lags_at_once=1) as counter:
+            assert_same(count(counter, broken), expected)
+            assert counter.workers.client is not mine
+        assert counter.workers.client is mine
     assert broken.done
 
 
@@ -265,19 +284,17 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.long
-def test_disks_too_small_for_what_memory_does_not_hold(small_disk, tmp_path, monkeypatch):
+def test_disks_too_small_for_what_memory_does_not_hold(small_disk, tmp_path):
     """Workers then wait for memory, which never comes: that is said, instead of waiting with them."""
     import dask
 
-    monkeypatch.setattr(cluster, "_PATIENCE", 3)
-    monkeypatch.setattr(cluster, "_LOOK", 0.5)
     generator = np.random.default_rng(0)
     for number in range(4):
         np.save(tmp_path / f"{number}.npy", generator.integers(0, 60_000, 10_000_000).astype(np.uint16))
-    with dask.config.set({"temporary-directory": str(small_disk)}), connect("local:1", "300MB") as client:
+    with dask.config.set({"temporary-directory": str(small_disk)}), connect("local:1", "300MB", patience=2) as client:
         where = client.run(lambda dask_worker: dask_worker.local_directory)
         assert all(folder.startswith(str(small_disk)) for folder in where.values())
-        with pytest.raises(ClusterError, match=r"stood still for 3 s.*wait for memory|died one after the other"):
+        with pytest.raises(ClusterError, match=r"stood still for 2 s.*wait for memory|died one after the other"):
             count(ClusterCounter(Shards(tmp_path / "*.npy"), LAGS, 0, "sparse", client=client, lags_at_once=8))
 
 

@@ -1,6 +1,7 @@
 """Curves on disk: what is read is what was written, and everything else is called by its name."""
 
 import copy
+import csv
 import dataclasses
 import json
 
@@ -278,11 +279,28 @@ def test_a_folder_that_is_not_there(curves, tmp_path, suffix):
         curves["bars"].save(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a"])
-def test_everything_but_parquet_is_json(curves, tmp_path, name):
-    curves["bars"].save(tmp_path / name)
-    assert (tmp_path / name).read_text(encoding="utf-8") == to_json(curves["bars"]) + "\n"
-    assert_same(curves["bars"], MICurve.load(tmp_path / name))
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.csv.gz", "a.xlsx", "json"])
+def test_other_names_are_refused(curves, tmp_path, name):
+    with pytest.raises(InputError, match=r"\.json, \.parquet, \.csv or \.tsv"):
+        curves["bars"].save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("bars", "nats"), ("bits", "bits"), ("document", "nats")])
+@pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".TSV", "\t")])
+def test_a_table_for_other_programs(curves, tmp_path, kind, unit, suffix, separator):
+    curve, path = curves[kind], tmp_path / f"a{suffix}"
+    curve.save(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=separator))
+    assert [int(row["lag"]) for row in rows] == curve.lags.tolist()
+    assert [int(row["n_pairs"]) for row in rows] == curve.n_pairs.tolist()
+    for name in ("mi", "stderr", "null", "excess", "excess_stderr"):
+        found = [float(row[f"{name}_{unit}"] or "nan") for row in rows]
+        np.testing.assert_allclose(found, getattr(curve, name), rtol=1e-15)
+    assert all("nan" not in row.values() for row in rows)
+    with pytest.raises(FormatError, match="replicates"):
+        MICurve.load(path)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

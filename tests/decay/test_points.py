@@ -309,3 +309,26 @@ class TestIndependentPoints:
         alike = np.outer(BARS, BARS) * (0.3 + 0.7 * np.eye(6))
         together = dataclasses.replace(points, covariance=alike)
         assert together.n_effective == pytest.approx(36 / (6 + 30 * 0.3**2))
+
+
+@pytest.mark.parametrize("unit", ["nats", "bits"])
+def test_a_table_that_names_its_unit(unit):
+    values = np.array([0.4, 0.2, 0.1, 0.05])
+    table = {"lag": [1, 2, 3, 4], f"excess_{unit}": values, f"excess_stderr_{unit}": values / 10, f"mi_{unit}": -values}
+    found = points_of(table)
+    np.testing.assert_array_equal(found.values, values)
+    assert found.unit == unit
+    assert found.nats == pytest.approx({"nats": 1, "bits": np.log(2)}[unit])
+
+
+def test_columns_that_cannot_be_told_apart():
+    lags = {"lag": [1, 2, 3, 4]}
+    with pytest.raises(InputError, match="in nats and in bits"):
+        points_of(lags | {"mi_nats": [1, 1, 1, 1], "stderr_bits": [1, 1, 1, 1]})
+    with pytest.raises(InputError, match="more than once"):
+        points_of(lags | {"mi_nats": [1, 1, 1, 1], "mi": [1, 1, 1, 1]})
+
+
+def test_a_table_of_a_curve_without_bars():
+    table = {"lag": [1, 2, 3, 4], "mi_nats": [0.4, 0.2, 0.1, 0.05], "stderr_nats": [np.nan] * 4}
+    assert not points_of(table).barred

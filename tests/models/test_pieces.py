@@ -1,13 +1,16 @@
 """Models drawn from and probed on workers: the same as here, on any number of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 import miscope as ms
-from miscope.errors import InputError, MiscopeError
+from miscope.counting.cluster import ClusterError
+from miscope.errors import InputError
 from miscope.models import ElmanRNN, LinearGaussianRNN, by_map
-from miscope.models.pieces import _result, over_pieces, pieces
+from miscope.models.pieces import over_pieces, pieces
 
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]
 distributed = pytest.importorskip("distributed")
@@ -101,13 +104,23 @@ def test_what_goes_wrong_on_a_worker_is_said_here(client, network):
         list(over_pieces(breaks, network, 10, 10, 5, 0, cluster=client))
 
 
-def test_lost_workers_are_explained():
-    class KilledWorker(Exception):  # noqa: N818 - the name that dask.distributed has for it
-        pass
+def test_what_was_lost_is_drawn_again(client, network, tmp_path):
+    broken = tmp_path / "broken"
 
-    class Lost:
-        def result(self):
-            raise KilledWorker("piece 3 was tried four times")
+    def breaks_once(model, first, n, generator, report):
+        if first == 8 and not broken.exists():
+            broken.touch()
+            raise distributed.comm.core.CommClosedError("the worker has gone")
+        return first, generator.random()
 
-    with pytest.raises(MiscopeError, match=r"workers of the cluster were lost.*tried four times.*smaller batch"):
-        _result(Lost())
+    there = list(over_pieces(breaks_once, network, 20, 10, 4, seed=3, cluster=client))
+    assert broken.exists()
+    assert there == list(over_pieces(breaks_once, network, 20, 10, 4, seed=3))
+
+
+def test_lost_workers_are_explained(client, network):
+    def dies(model, first, n, generator, report):
+        raise distributed.scheduler.KilledWorker("piece 3", SimpleNamespace(address="tcp://a:1"), 3)
+
+    with pytest.raises(ClusterError, match=r"died one after the other.*piece 3.*smaller batch"):
+        list(over_pieces(dies, network, 10, 10, 5, 0, cluster=client))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
-from typing import Annotated
+import threading
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -27,6 +30,9 @@ from miscope.cli.train import train
 from miscope.cli.uniformity import uniformity
 
 __all__ = ["main"]
+
+UNWRITTEN = 120
+"""The status by which Python says that output could not be flushed."""
 
 CITATION = """\
 If you use miscope, please cite the software and the study that asked the question:
@@ -96,18 +102,44 @@ app.command()(demo)
 
 
 def main() -> None:
-    """Run the command line.
+    """Run the command line, and end the process.
 
     Interrupted, the process ends by the signal itself, as shells expect: they show 130, and stop a loop around it. To
     exit with 130 would not be sure to: Python turns it into the signal where the interrupt fell into executed source,
     such as that of a kernel that is being compiled.
     """
+    status: int | str | None = 0
     try:
         app(prog_name="miscope")
     except SystemExit as ended:
-        if ended.code == INTERRUPTED and os.name == "posix":
-            sys.stdout.flush()
-            sys.stderr.flush()
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        raise
+        status = ended.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    _leave(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process with this status, without taking the interpreter down first.
+
+    Arrow's threads may still be letting go of what they read when a command has ended, above all by an error. One that
+    then asks for an interpreter that is being taken down is ended by it, which C++ answers by aborting the whole
+    process (status 134). So all that an interpreter does for others at its end is done here, as `multiprocessing` does
+    it in its processes: threads are joined, what was registered by `atexit` is run (temporary files, clusters, logging,
+    coverage), output is flushed. Then the process ends, with Arrow's threads in it. One that was interrupted does not
+    wait for threads that count.
+    """
+    if status != INTERRUPTED:
+        with suppress(Exception):
+            threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            status = status or UNWRITTEN
+    if status == INTERRUPTED and os.name == "posix":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miscope.errors import FormatError, InputError
+from miscope.formats import says_kind, what_takes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,14 +17,27 @@ if TYPE_CHECKING:
     from miscope.curve import MICurve
     from miscope.decay import DecayFit
 
-__all__ = ["CURVES", "FIGURES", "SCALES", "STDIN", "called", "check_names", "fit_named", "names_curve", "read_any"]
+__all__ = [
+    "CURVES",
+    "FIGURES",
+    "SCALES",
+    "STDIN",
+    "WRITTEN",
+    "called",
+    "check_names",
+    "fit_named",
+    "names_curve",
+    "read_any",
+]
 
 CURVES = (".json", ".parquet")
+WRITTEN = (*CURVES, ".csv", ".tsv")
 FIGURES = (".png", ".svg", ".pdf")
 SCALES = ("log-log", "lin-log", "log-lin", "lin-lin")
 STDIN = "-"
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_MOST_NAMES, _MOST_SHOWN = 12, 40  # names of columns in errors, and characters of each
 _HEAD = 200  # bytes, in which a file of miscope says what it is
 
 
@@ -115,17 +129,30 @@ def _table(content: bytes, separator: str, known_as: str) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
+    from miscope.decay.points import without_unit
+
+    if kind := says_kind(content[:_HEAD]):
+        raise FormatError(
+            f"{known_as} is no table, but {what_takes(kind, known_as)[0]} that miscope saved as JSON: name it .json"
+        )
     try:
         table = csv.read_csv(pa.BufferReader(content), parse_options=csv.ParseOptions(delimiter=separator))
         names = [name.strip() for name in table.column_names]
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = str(error).partition("\n")[0]
         raise FormatError(f"{known_as} is not a table of numbers: {reason}") from None
-    if not {"lag", "lags"} & {*names} or not {"mi", "excess"} & {*names}:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{known_as} has the column {twice[0]:.{_MOST_SHOWN}} more than once: leave one of them")
+    bare, _ = without_unit(dict.fromkeys(names))
+    if not {"lag", "lags"} & {*bare} or not {"mi", "excess"} & {*bare}:
         raise InputError(
-            f"{known_as} has the columns {', '.join(names)}; a table to fit has lag and mi (or excess), and perhaps "
+            f"{known_as} has the columns {_listed(names)}; a table to fit has lag and mi (or excess), and perhaps "
             "stderr (or excess_stderr)"
         )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"{known_as} has the column {twice[0]} more than once: leave one of them")
     return table.rename_columns(names)
+
+
+def _listed(names: list[str]) -> str:
+    """Names of columns, as far as they can be read."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(f"{name:.{_MOST_SHOWN}}" for name in names[:_MOST_NAMES]) + more

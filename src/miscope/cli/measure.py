@@ -9,6 +9,7 @@ import typer
 
 from miscope.cli.common import check_output, guarded, note, print_curve, progress_bar, say
 from miscope.cli.count import are_counts, load_counts
+from miscope.cli.curves import WRITTEN
 from miscope.cli.files import FILES_HELP, Reading, advice, as_spelt, check_cut, read_files, spelt, takes_files
 from miscope.cli.fit import check_fittable, fit_measured
 from miscope.cli.sources import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["measure"]
 
-_CURVES = (".json", ".parquet")
 _FIGURES = (".png", ".svg", ".pdf")
 _SCALES = ("log-log", "lin-log", "log-lin", "lin-lin")
 
@@ -136,7 +136,10 @@ def measure(
         str | None, typer.Option(help="Name of the curve. Default: that of the data.", show_default=False)
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the curve: .json or .parquet.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write the curve: .json or .parquet; or its table: .csv or .tsv.", show_default=False
+        ),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.", show_default=False)] = None,
     scale: Annotated[str, typer.Option(help="Of the figure: log-log, lin-log, log-lin or lin-lin.")] = "log-log",
@@ -175,7 +178,7 @@ def measure(
     if fit and scale != _SCALES[0]:
         raise InputError("--scale is for the figure of a curve, and --fit draws that of a fit: leave one of them out")
     named = files or []
-    check_output(output, named, _CURVES)
+    check_output(output, named, WRITTEN)
     check_output(plot, named, _FIGURES)
     sizes = {"n_documents": n_documents, "length": length}
     of_process = {name: value for name, value in sizes.items() if value is not None}

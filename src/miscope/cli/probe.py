@@ -19,7 +19,7 @@ from miscope.cli.common import (
     progress_bar,
     say,
 )
-from miscope.cli.curves import CURVES, FIGURES, SCALES
+from miscope.cli.curves import FIGURES, SCALES, WRITTEN
 from miscope.cli.fit import check_number_of_lags, fit_measured
 from miscope.cli.models import MODEL_HELP, need_torch, open_model, read_for
 from miscope.cli.sources import Cluster, client_of, make_process
@@ -146,7 +146,10 @@ def probe(
     ] = None,
     bits: Annotated[bool, typer.Option("--bits", help="Report the curve in bits instead of nats.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the curve: .json or .parquet.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write the curve: .json or .parquet; or its table: .csv or .tsv.", show_default=False
+        ),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.", show_default=False)] = None,
     scale: Annotated[str, typer.Option(help="Of the figure: log-log, lin-log, log-lin or lin-lin.")] = "log-log",
@@ -178,7 +181,7 @@ def probe(
     if classes_of is not None and classes is None:
         raise InputError("say how many classes to make of the symbols: --classes N")
     inputs = [model, *([str(classes_of)] if classes_of is not None else [])]
-    check_output(output, inputs, CURVES)
+    check_output(output, inputs, WRITTEN)
     check_output(plot, inputs, FIGURES)
     if fit and lags is not None:
         from miscope.counting.lags import parse_lags

@@ -46,7 +46,9 @@ def uniformity(
     show_drift: Annotated[
         bool, typer.Option("--drift", help="Of one file: the curve against the position in it instead.")
     ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write as JSON.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all of it: .json.", show_default=False)
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.", show_default=False)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
@@ -108,19 +110,18 @@ def _found(
 
 def _deliver(found: Uniformity | Drift, output: Path | None, plot: Path | None, json: bool) -> None:
     """Write, draw, print."""
-    import json as json_format
-
-    text = json_format.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False)
     if output is not None:
-        from miscope.atomic import atomic_path
-
-        with atomic_path(output) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        found.save(output)
     if plot is not None:
         from miscope.figures import plot as plot_result
 
         plot_result(found, plot)
-    say(text if json else _on_the_command_line(str(found)))
+    if json:
+        from json import dumps
+
+        say(dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        say(_on_the_command_line(str(found)))
 
 
 def _on_the_command_line(text: str) -> str:

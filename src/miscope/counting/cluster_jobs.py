@@ -12,24 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miscope.counting import cluster_parts as work
+from miscope.counting.cluster_client import ClusterError
 from miscope.counting.cluster_routing import sorted_cells
 from miscope.counting.tally import Cells, LagFingerprints
-from miscope.errors import MiscopeError
 from miscope.sequences.codes import Array
 
 if TYPE_CHECKING:
     from miscope.counting.cluster import ClusterCounter
 
-__all__ = ["Asked", "ClusterError"]
+__all__ = ["Asked"]
 
 _MOST_MERGED = 64  # bundles of more parts than this are put together in groups first
 _COARSE = 32  # ranges that the bundles of so many parts are dealt to first, so that there are fewer of them
 _ADDED = 8  # fingerprints of so many ranges are added at a time
 _COUNTED = 0.95  # share of the work that is done when all parts are counted
-
-
-class ClusterError(MiscopeError):
-    """The cluster cannot be reached, or cannot do what is asked of it."""
 
 
 class Asked:
@@ -119,11 +115,7 @@ class Job:
 
     def cancel(self) -> None:
         """Forget the tasks."""
-        futures = list(self._made)
-        if futures and self._workers.client.status == "running":
-            self._workers.client.cancel(futures, force=True)
-            for future in futures:  # a scheduler that is slow may learn of tasks only after their end was asked for
-                future.release()
+        self._workers.cancel(list(self._made))
 
     def _collected(self) -> list[Any]:
         if not self._last:

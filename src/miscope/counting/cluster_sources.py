@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,32 +15,10 @@ from miscope.errors import InputError
 from miscope.sequences.codes import Array
 from miscope.sequences.shards import Failure, Merged, Shards, ShardSummary, merge_summaries, read_shard
 
-__all__ = ["HeldCodes", "ReadShards", "Workers"]
+if TYPE_CHECKING:
+    from miscope.counting.cluster_client import WorkerPool
 
-
-class Workers(Protocol):
-    """Who runs functions on workers."""
-
-    def map(self, function: Any, *columns: Sequence[Any], priority: int = 0, **constants: Any) -> list[Any]:
-        """Futures of a function of each row of columns; what is a future in them, is given as its result."""
-        ...
-
-    def gather(self, futures: Sequence[Any]) -> list[Any]:
-        """Their results."""
-        ...
-
-    def everywhere(self, function: Any, *arguments: Any) -> dict[str, Any]:
-        """Results of a function run on every worker, by its address."""
-        ...
-
-    def scatter(self, arrays: list[Array]) -> list[Any]:
-        """Futures of arrays, sent to workers."""
-        ...
-
-    @property
-    def is_local(self) -> bool:
-        """Whether all workers are on this machine."""
-        ...
+__all__ = ["HeldCodes", "ReadShards"]
 
 
 class HeldCodes:
@@ -51,7 +28,7 @@ class HeldCodes:
     which all workers map, so that nothing is sent or held twice.
     """
 
-    def __init__(self, codes: Array, workers: Workers) -> None:
+    def __init__(self, codes: Array, workers: WorkerPool) -> None:
         self._codes, self._workers = codes, workers
         self._file = self._seen(_file_of(codes))
         if self._file is None and workers.is_local:
@@ -112,7 +89,7 @@ class ReadShards:
         Shards that could not be read, and were left out.
     """
 
-    def __init__(self, shards: Shards, workers: Workers, progress: Progress | None) -> None:
+    def __init__(self, shards: Shards, workers: WorkerPool, progress: Progress | None) -> None:
         self._shards, self._workers = shards, workers
         read = workers.map(read_shard, range(len(shards)), shards=shards)
         about: list[ShardSummary | Failure] = []
@@ -128,11 +105,14 @@ class ReadShards:
         self._index = [i for i, found in enumerate(about) if not isinstance(found, Failure)]
         self._summaries = [found for found in about if not isinstance(found, Failure)]
         self._read: list[Any] | None = [read[i] for i in self._index]
+        self._client = workers.client  # whose futures these are
         self.merged: Merged = merge_summaries(shards, self._summaries, self.skipped)
 
     def parts(self, parts: list[work.Part]) -> list[Any]:
         """Futures of the parts, with their codes; the shards themselves are forgotten when these are there."""
         workers, tables, n_counted = self._workers, self.merged.tables, len(self.merged.counts)
+        if workers.client is not self._client:
+            self._read = None
         read = self._read or workers.map(read_shard, self._index, shards=self._shards)
         self._read = None
         names = [self._shards.name(i) for i in self._index]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path, folder_for
+from miscope.atomic import atomic_path, check_suffix, folder_for
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import CorpusSummary, Progress
 from miscope.counting.doors import Counter, check_pair_numbers
@@ -36,6 +36,7 @@ def save(counts: PairCounts, path: str | Path) -> None:
     """Write an Arrow file of one row, each column a list of whole numbers."""
     import pyarrow as pa
 
+    check_suffix(path, (".arrow",), "a table of counts")
     corpus = counts.corpus
     nothing = np.zeros(0, np.int64)
     arrays = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from miscope.atomic import atomic_path
+from miscope.atomic import write_json
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.doors import count_pairs
 from miscope.counting.tally import Cells
@@ -105,12 +104,10 @@ class Contributions:
         >>> import miscope as ms
         >>> path = Path(tempfile.mkdtemp()) / "pairs.json"
         >>> ms.contributions("to be or not to be " * 50, lag=1, blocks=8).save(path)
-        >>> json.loads(path.read_text())["format"]
-        'miscope.contributions'
+        >>> path.read_text()[:35]
+        '{"format": "miscope.contributions", '
         """
-        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-        with atomic_path(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        write_json(path, self.to_dict(), "a table of pairs")
 
     def to_frame(self) -> Any:
         """A pandas data frame with one row a pair (needs the extra ``pandas``)."""

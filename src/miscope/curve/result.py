@@ -16,11 +16,15 @@ from scipy import special
 from miscope.errors import InputError, require
 from miscope.estimation.jackknife import Jackknife, jackknife
 
-__all__ = ["QUANTITIES", "MICurve", "Split"]
+__all__ = ["MEASURED", "QUANTITIES", "UNITS", "MICurve", "Split"]
 
 Floats = NDArray[np.float64]
 
 QUANTITIES = ("mutual_information", "rational", "correlation")
+UNITS = ("nats", "bits")
+_SPLIT = ("chance", "composition", "sequential")
+MEASURED = ("mi", "stderr", "low", "high", "null", "excess", "excess_stderr", *_SPLIT)
+"""Columns of a curve's table that are in its unit."""
 
 _SHOWN = 60  # rows of a printed table
 
@@ -248,14 +252,23 @@ class MICurve:
         return columns
 
     def save(self, path: str | Path) -> None:
-        """Write the whole curve: JSON, or Parquet if the name ends in ``.parquet`` (smaller for many lags)."""
+        """Write the whole curve, as ``.json`` or ``.parquet`` (smaller for many lags), or its table.
+
+        A table, ``.csv`` or ``.tsv``, is for other programs: one row a lag, with the columns of `to_table`, whose
+        names say the unit, such as ``mi_nats``; what is not known is empty. `fit` takes it, without replicates.
+
+        Raises
+        ------
+        InputError
+            The name ends in something else, or the file cannot be written.
+        """
         from miscope.curve.storage import save
 
         save(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> MICurve:
-        """Read what `save` wrote.
+        """Read what `save` wrote as ``.json`` or ``.parquet``.
 
         Raises
         ------

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path
-from miscope.curve.result import QUANTITIES, MICurve
+from miscope.atomic import atomic_path, check_suffix
+from miscope.curve.result import MEASURED, QUANTITIES, MICurve
 from miscope.errors import FormatError, InputError
 
-__all__ = ["load", "save", "to_json"]
+__all__ = ["SUFFIXES", "TABLES", "load", "save", "to_json"]
+
+TABLES = {".csv": ",", ".tsv": "\t"}
+"""Tables of a curve, for other programs, and what separates their columns."""
+SUFFIXES = (".json", ".parquet", *TABLES)
 
 _FORMAT = "miscope.curve"
 _VERSION = 1
@@ -42,10 +46,14 @@ _PLAIN = ("estimator", "null_name", "quantity", "label", "unit", "bias_corrected
 
 
 def save(curve: MICurve, path: str | Path) -> None:
-    """Write a curve to a temporary name and rename it into place."""
+    """Write a curve, or its table, to a temporary name and rename it into place."""
+    check_suffix(path, SUFFIXES, "a curve")
+    suffix = Path(path).suffix.lower()
     with atomic_path(path) as temporary:
-        if Path(path).suffix.lower() == ".parquet":
+        if suffix == ".parquet":
             _write_parquet(curve, temporary)
+        elif suffix in TABLES:
+            _write_text(curve, temporary, TABLES[suffix])
         else:
             temporary.write_text(to_json(curve) + "\n", encoding="utf-8", errors="backslashreplace")
 
@@ -70,6 +78,11 @@ def _columns(curve: MICurve) -> dict[str, np.ndarray]:
 
 def load(path: str | Path) -> MICurve:
     """Read a curve, whichever of the two formats it is in."""
+    if Path(path).suffix.lower() in TABLES:
+        raise FormatError(
+            f"{path} is a table, which holds no replicates: to fit it, miscope fit {path}; to have the whole curve "
+            "again, save it as .json or .parquet"
+        )
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -154,10 +167,24 @@ def _write_parquet(curve: MICurve, path: Path) -> None:
         pq.write_table(table, file)
 
 
+def _write_text(curve: MICurve, path: Path, separator: str) -> None:
+    """The table of a curve, a row a lag, with units in the names of its columns; what is not known is empty."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    table = curve.to_table()
+    names = [f"{name}_{curve.unit}" if curve.unit and name in MEASURED else name for name in table.column_names]
+    columns = [pa.array(column.to_numpy(), from_pandas=True) for column in table.columns]  # nan is null
+    with path.open("wb") as file:
+        options = csv.WriteOptions(delimiter=separator, quoting_style="needed")
+        csv.write_csv(pa.table(columns, names), file, options)
+
+
 def _read_parquet(content: bytes) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content))
+    # Without threads: one that lets go of the content while an interpreter ends would take the process down.
+    table = pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
     about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
     return about | {name: table.column(name).to_pylist() for name in table.column_names}

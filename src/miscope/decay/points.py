@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from miscope.curve import MICurve
+from miscope.curve.result import MEASURED, UNITS
 from miscope.errors import InputError
 from miscope.estimation.jackknife import false_discovery
 
@@ -290,8 +291,11 @@ def _of_arrays(given: Any) -> Points:
     if lost := int(np.sum(~known)):
         notes.append(f"{lost} lag{'s' if lost > 1 else ''} without a value or an error bar left out")
     lags, values, stderr = lags[known], values[known], stderr[known]
-    if np.any(values > 0.5):
-        notes.append("values are taken as nats: those above 0.5 hardly count, because information saturates")
+    unit = _unit_of(given)
+    in_nats = float(np.log(2)) if unit == "bits" else 1.0
+    if np.any(values * in_nats > 0.5):
+        taken = f"values are {unit}" if unit else "values are taken as nats"
+        notes.append(f"{taken}: those above {0.5 / in_nats:.2g} hardly count, because information saturates")
     if len(arrays) > 2:
         notes.append("no replicates: lags are taken as independent, intervals come from the bars alone")
         significant = _significant(values, stderr)
@@ -307,9 +311,9 @@ def _of_arrays(given: Any) -> Points:
         None,
         np.zeros((0, len(lags))),
         significant,
+        unit,
         "",
-        "",
-        1.0,
+        in_nats,
         tuple(notes),
     )
 
@@ -320,11 +324,12 @@ def _columns(given: Any) -> Sequence[Any]:
         names = getattr(given, "column_names", None) or given.columns
         given = {str(name): given[name] for name in names}
     if isinstance(given, dict):
+        given, _ = without_unit(given)
         lags = given.get("lags", given.get("lag"))
         pairs = (("excess", "excess_stderr"), ("mi", "stderr"))  # a curve as a table has both; laws are of the excess
         for value, error in pairs:
             if lags is not None and value in given:
-                return [lags, given[value], *([given[error]] if error in given else [])]
+                return [lags, given[value], *([given[error]] if _are_there(given.get(error)) else [])]
         raise InputError("a table to fit has the columns lag and mi (or excess), and perhaps stderr (or excess_stderr)")
     alone = isinstance(given, str | bytes) or not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0
     if alone or len(given) not in (2, 3):
@@ -333,6 +338,44 @@ def _columns(given: Any) -> Sequence[Any]:
             f"{type(given).__name__}"
         )
     return list(given)
+
+
+def without_unit(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Columns by their names without a unit, as tables of curves have it, and the unit ("" if there is none).
+
+    >>> without_unit({"lag": [1], "mi_bits": [0.5]})
+    ({'lag': [1], 'mi': [0.5]}, 'bits')
+    """
+    found: dict[str, Any] = {}
+    units = set()
+    for name, column in given.items():
+        bare, _, unit = name.rpartition("_")
+        said = unit in UNITS and bare in MEASURED
+        units |= {unit} if said else set()
+        name = bare if said else name
+        if name in found:
+            raise InputError(f"the table to fit has the column {name} more than once: leave one of them")
+        found[name] = column
+    if len(units) > 1:
+        raise InputError("the table to fit has columns in nats and in bits: give all of them in one unit")
+    return found, "".join(units)
+
+
+def _are_there(errors: Any) -> bool:
+    """Whether a column has any standard error; that of a curve without bars is empty."""
+    if errors is None:
+        return False
+    try:
+        return not np.all(np.isnan(np.asarray(errors, np.float64)))
+    except (TypeError, ValueError):
+        return True  # which is refused later, by name
+
+
+def _unit_of(given: Any) -> str:
+    """The unit that a table's columns name."""
+    columns = given if isinstance(given, dict) else getattr(given, "columns", ())
+    names = getattr(given, "column_names", None) or columns
+    return without_unit({str(name): None for name in names})[1]
 
 
 def _significant(values: Floats, stderr: Floats) -> NDArray[np.bool_]:

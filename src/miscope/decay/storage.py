@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path
+from miscope.atomic import atomic_path, check_suffix
 from miscope.decay.laws import law_named
 from miscope.errors import FormatError, InputError, MiscopeError
+from miscope.formats import number, plain
 
 if TYPE_CHECKING:
     from miscope.decay.result import DecayFit, LawFit
@@ -55,7 +56,7 @@ def to_json(fit: DecayFit) -> str:
         "notes": list(fit.notes),
         "provenance": dict(fit.provenance),
     }
-    return json.dumps(_plain(body), allow_nan=False)
+    return json.dumps(plain(body), allow_nan=False)
 
 
 def save(fit: DecayFit, path: str | Path) -> None:
@@ -66,8 +67,7 @@ def save(fit: DecayFit, path: str | Path) -> None:
     InputError
         If the name does not end in ``.json``.
     """
-    if Path(path).suffix.lower() != ".json":
-        raise InputError(f"a fit is written as .json, not {Path(path).name!r}")
+    check_suffix(path, (".json",), "a fit")
     with atomic_path(path) as temporary:
         temporary.write_text(to_json(fit) + "\n", encoding="utf-8", errors="backslashreplace")
 
@@ -140,7 +140,7 @@ def _law(given: dict[str, Any]) -> LawFit:
     deviations, own = (_numbers(given[name], 2, n) for name in ("deviations", "own_deviations"))
     _demand(len(theta) == deviations.shape[1] == own.shape[1] == n, f"{law.name} has {n} parameters")
     names = ("degrees", "discrepancy", "log_likelihood", "aicc", "weight")
-    degrees, discrepancy, likelihood, aicc, weight = (_number(given[name]) for name in names)
+    degrees, discrepancy, likelihood, aicc, weight = (number(given[name]) for name in names)
     found = tuple(map(float, theta))
     return LawFit(
         law, floor, found, deviations, own, degrees, discrepancy, likelihood, aicc, weight, str(given["unit"])
@@ -151,7 +151,7 @@ def _fields(given: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a small record: these are text, the others numbers."""
     for name in texts:
         _demand(isinstance(given[name], str), name)
-    return {name: value if name in texts or type(value) is int else _number(value) for name, value in given.items()}
+    return {name: value if name in texts or type(value) is int else number(value) for name, value in given.items()}
 
 
 def _demand(holds: bool, what: str) -> None:
@@ -159,39 +159,14 @@ def _demand(holds: bool, what: str) -> None:
         raise ValueError(what)
 
 
-_SPECIAL = {"Infinity": np.inf, "-Infinity": -np.inf}
-
-
-def _plain(value: Any) -> Any:
-    """With numbers that JSON does not have as null and as strings."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-def _number(value: Any) -> float:
-    if value is None:
-        return float("nan")
-    if isinstance(value, str):
-        return _SPECIAL[value]
-    _demand(isinstance(value, int | float) and not isinstance(value, bool), f"{value!r} is no number")
-    return float(value)
-
-
 def _numbers(values: Any, n_axes: int, width: int = 0) -> np.ndarray:
     """Nested lists of numbers as an array of so many axes; no rows at all are of this width."""
 
-    def plain(each: Any) -> Any:
-        return [plain(one) for one in each] if isinstance(each, list) else _number(each)
+    def numbers(each: Any) -> Any:
+        return [numbers(one) for one in each] if isinstance(each, list) else number(each)
 
     _demand(isinstance(values, list), "a list of numbers is missing")
-    array = np.array(plain(values), dtype=np.float64)
+    array = np.array(numbers(values), dtype=np.float64)
     if not values and n_axes == 2:
         array = array.reshape(0, width)
     _demand(array.ndim == n_axes, f"numbers of {array.ndim} axes")

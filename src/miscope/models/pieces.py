@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from miscope.errors import MiscopeError
-
 __all__ = ["Draw", "Progress", "batch_on", "over_pieces", "pieces"]
 
 Progress = Callable[[int, int], object]
@@ -19,7 +17,6 @@ Draw = Callable[[Any, int, int, np.random.Generator, Callable[[int], None]], _T]
 
 _STEPS = 64  # between two reports
 _PIECES_ON_CLUSTER = 64
-_LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "CancelledError")
 
 
 def pieces(
@@ -60,8 +57,8 @@ def over_pieces(
 
     Raises
     ------
-    MiscopeError
-        If workers were lost more often than a piece is tried again.
+    ClusterError
+        If workers were lost more often than a piece is tried again, or do not answer.
     """
     if cluster is None:
         for first, n, generator, report in pieces(n_documents, length, batch, seed, progress):
@@ -69,27 +66,50 @@ def over_pieces(
         return
     starts = range(0, n_documents, batch)
     work = [(piece, first, min(batch, n_documents - first)) for piece, first in enumerate(starts)]
-    held = cluster.scatter(model, broadcast=True, hash=False)
-    futures = cluster.map(_on_worker, work, model=held, draw=draw, seed=seed, pure=False)
+    drawn = _Drawn(draw, model, work, seed, cluster)
     try:
-        for (_, first, n), future in zip(work, futures, strict=True):
-            yield first, n, _result(future)
+        for piece, first, n in work:
+            yield first, n, drawn.result(piece)
             if progress is not None:
                 progress((first + n) * length, n_documents * length)
     finally:
-        cluster.cancel(futures)
+        drawn.cancel()
 
 
-def _result(future: Any) -> Any:
-    try:
-        return future.result()
-    except Exception as error:
-        if type(error).__name__ not in _LOST:
+class _Drawn:
+    """Pieces that workers draw; those that are lost with a worker are drawn again."""
+
+    def __init__(self, draw: Draw[_T], model: Any, work: list[tuple[int, int, int]], seed: int, client: Any) -> None:
+        from miscope.counting.cluster_client import WorkerPool
+
+        self._workers = WorkerPool(client, less="give a smaller batch")
+        self._draw, self._model, self._work, self._seed = draw, model, work, seed
+        self._futures: list[Any] = []
+        self._first = 0  # the piece of the first future
+
+    def result(self, piece: int) -> Any:
+        """What was drawn; waits for it. Earlier pieces are forgotten."""
+        return self._workers.insist(lambda: self._collected(piece))
+
+    def cancel(self) -> None:
+        """Have nothing more drawn."""
+        self._workers.cancel(self._futures)
+        self._workers.close()
+
+    def _collected(self, piece: int) -> Any:
+        if not self._futures:
+            held = self._workers.spread(self._model)
+            left = self._work[piece:]
+            self._futures = self._workers.map(_on_worker, left, model=held, draw=self._draw, seed=self._seed)
+            self._first = piece
+        del self._futures[: piece - self._first]
+        self._first = piece
+        try:
+            return self._workers.gather(self._futures[:1])[0]
+        except Exception:
+            self._workers.cancel(self._futures)
+            self._futures = []
             raise
-        raise MiscopeError(
-            f"workers of the cluster were lost while they drew from the model ({type(error).__name__}): {error}; they "
-            "may lack memory for it: give a smaller batch, or start workers with more"
-        ) from error
 
 
 def _on_worker(item: tuple[int, int, int], model: Any, draw: Draw[_T], seed: int) -> _T:

@@ -17,7 +17,7 @@ from safetensors.torch import save as as_bytes
 from torch import Tensor
 
 from miscope._version import __version__
-from miscope.atomic import atomic_path
+from miscope.atomic import atomic_path, check_suffix
 from miscope.errors import FormatError, InputError
 from miscope.models.base import label_of
 from miscope.models.naming import MODELS
@@ -117,8 +117,7 @@ def write_tensors(
     path: str | os.PathLike[str], form: str, version: int, body: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
     """Write tensors and JSON as one file, whole or not at all."""
-    if Path(path).suffix.lower() != ".safetensors":
-        raise InputError(f"a {form.removeprefix('miscope ')} is written as .safetensors, not {Path(path).name!r}")
+    check_suffix(path, (".safetensors",), f"a {form.removeprefix('miscope ')}")
     text = json.dumps({"format": form, "version": version, **body, "versions": versions()}, allow_nan=False)
     # Copies: safetensors refuses tensors that share memory, as tied weights do.
     plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}

@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from miscope.atomic import write_json
 from miscope.counting.lags import Lags, log_lags, parse_lags
 from miscope.curve.measuring import as_sequences
 from miscope.errors import InputError
-from miscope.formats import marked
+from miscope.formats import array, marked, plain, reading
 from miscope.models.base import device_of, label_of
 from miscope.processes.base import SymbolProcess
 from miscope.processes.checking import whole_number
@@ -94,6 +96,32 @@ class Couplings:
         tables = None if self.tables is None else self.tables.tolist()
         about = {"n_contexts": self.n_contexts, "context": self.context, "label": self.label}
         return marked("couplings", listed | {"tables": tables} | about)
+
+    def save(self, path: str | Path) -> None:
+        """Write all of it as ``.json``, which `load` and `miscope.report` read."""
+        write_json(path, plain(self.to_dict()), "a table of couplings")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Couplings:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is truncated, damaged, something else, or of another version.
+        """
+        with reading(path, "couplings") as body:
+            n, tables = len(body["lags"]), body["tables"]
+            size = 0 if tables is None else len(tables[0])
+            return cls(
+                lags=array(body["lags"], n, dtype=np.int64),
+                values=array(body["values"], n),
+                stderr=array(body["stderr"], n),
+                tables=None if tables is None else array(tables, n, size, size),
+                n_contexts=int(body["n_contexts"]),
+                context=int(body["context"]),
+                label=str(body["label"]),
+            )
 
     def __repr__(self) -> str:
         return f"Couplings({self.label}: {len(self.lags)} lags {self.lags[0]}..{self.lags[-1]})"

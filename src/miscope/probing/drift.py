@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from miscope.atomic import write_json
 from miscope.counting.doors import Progress
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import measure
 from miscope.errors import InputError
-from miscope.formats import marked
+from miscope.formats import array, marked, number, reading
 from miscope.probing.permutation import composition_of, merged
 from miscope.probing.saying import aligned, lag_words, left_out, p_words, plain, shown_lags
 from miscope.probing.splits import Origin, Units, as_parts
@@ -121,6 +123,34 @@ class Drift:
         """All of it, JSON-able; None stands for what is not known."""
         names = [each.name for each in dataclasses.fields(self)]
         return marked("drift", {name: plain(getattr(self, name)) for name in names} | {"sentence": self.sentence})
+
+    def save(self, path: str | Path) -> None:
+        """Write all of it as ``.json``, which `load` and `miscope.report` read."""
+        write_json(path, self.to_dict(), "a drift")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Drift:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is truncated, damaged, something else, or of another version.
+        """
+        with reading(path, "drift") as body:
+            n_windows, n_lags = len(body["bounds"]) - 1, len(body["lags"])
+            values: dict[str, Any] = {name: number(body[name]) for name in ("p_trend", "p_symbols", "level")}
+            values |= {name: array(body[name], n_lags) for name in ("slopes", "slopes_stderr", "lag_p")}
+            values |= {name: array(body[name], n_windows, n_lags) for name in ("values", "stderr")}
+            return cls(
+                label=str(body["label"]),
+                bounds=array(body["bounds"], n_windows + 1, dtype=np.int64),
+                lags=array(body["lags"], n_lags, dtype=np.int64),
+                null_name=str(body["null_name"]),
+                distance=array(body["distance"], n_windows, n_windows),
+                warnings=tuple(map(str, body["warnings"])),
+                **values,
+            )
 
     def __repr__(self) -> str:
         return (

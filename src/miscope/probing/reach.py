@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from miscope.atomic import write_json
 from miscope.errors import InputError
-from miscope.formats import marked
+from miscope.formats import array, marked, number, reading
 from miscope.probing.sides import Side, both_sides
 from miscope.processes.checking import number_between, real_number, whole_number
 
@@ -20,6 +22,7 @@ __all__ = ["Reach", "reach"]
 
 Floats = NDArray[np.float64]
 
+_COLUMNS = ("data", "data_stderr", "model", "model_stderr", "ratio", "ratio_stderr", "smoothed")
 _N_DRAWS = 1000
 _LEAST_LAGS = 3
 _KNOWN = 0.5  # of the data's value, what its bar may be for their ratio to be known
@@ -98,9 +101,37 @@ class Reach:
         more = {"labels": list(self.labels), "warnings": list(self.warnings), "curves": listed}
         return marked("reach", about | more)
 
+    def save(self, path: str | Path) -> None:
+        """Write all of it as ``.json``, which `load` and `miscope.report` read."""
+        write_json(path, self.to_dict(), "a reach")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Reach:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is truncated, damaged, something else, or of another version.
+        """
+        with reading(path, "reach") as body:
+            given = body["curves"]
+            n = len(given["lag"])
+            values: dict[str, Any] = {name: array(given[name], n) for name in _COLUMNS}
+            values |= {name: number(body[name]) for name in ("lag", "low", "level", "factor")}
+            return cls(
+                high=np.inf if body["high"] is None else number(body["high"]),
+                bound=str(body["bound"]),
+                lags=array(given["lag"], n, dtype=np.int64),
+                used=np.array(given["used"], dtype=bool),
+                unit=str(body["unit"]),
+                labels=(str(body["labels"][0]), str(body["labels"][1])),
+                warnings=tuple(map(str, body["warnings"])),
+                **values,
+            )
+
     def _columns(self) -> dict[str, NDArray[Any]]:
-        names = ("data", "data_stderr", "model", "model_stderr", "ratio", "ratio_stderr", "smoothed", "used")
-        return {"lag": self.lags} | {name: getattr(self, name) for name in names}
+        return {"lag": self.lags} | {name: getattr(self, name) for name in (*_COLUMNS, "used")}
 
     @property
     def interval(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy.typing as npt
 import torch
 from scipy import special
 
+from miscope.atomic import write_json
 from miscope.counting.lags import Lags, parse_lags
 from miscope.errors import InputError
 from miscope.estimation.covariance import gaussian_information
-from miscope.formats import marked
+from miscope.formats import marked, plain
 from miscope.models.base import label_of
 from miscope.models.pieces import Progress, pieces
 from miscope.models.sampling import Sampler, describe, ready, real_moments
@@ -136,6 +138,10 @@ class Spectrum:
             "provenance": dict(self.provenance),
         }
         return marked("spectrum", body)
+
+    def save(self, path: str | Path) -> None:
+        """Write what was found as ``.json``, which `miscope.report` shows; the modes themselves are not in it."""
+        write_json(path, plain(self.to_dict()), "a spectrum")
 
     def __repr__(self) -> str:
         return f"Spectrum({self.label!r}: correlation length {self.correlation_length:.4g} symbols)"

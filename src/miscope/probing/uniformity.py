@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,25 @@ class Uniformity:
     def to_dict(self) -> dict[str, Any]:
         """All of it, JSON-able; None stands for what is not known."""
         return saying.as_dict(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write all of it as ``.json``, which `load` and `miscope.report` read."""
+        from miscope.probing import comparison_files
+
+        comparison_files.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Uniformity:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is truncated, damaged, something else, or of another version.
+        """
+        from miscope.probing import comparison_files
+
+        return comparison_files.load(path)
 
     def __repr__(self) -> str:
         verdict = "alike" if self.alike else "not alike"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path
+from miscope.atomic import atomic_path, check_suffix
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import narrow, whole_numbers
 from miscope.sequences.codes import Array
@@ -28,6 +28,7 @@ def save(path: str | os.PathLike[str], codes: Array, offsets: Array, described: 
     """Write codes and offsets as one record batch, what is `described` as JSON in the metadata of the schema."""
     import pyarrow as pa
 
+    check_suffix(path, ("", ".arrow", ".feather"), "a corpus of sequences")
     metadata = {"format": FORMAT, "version": VERSION, **described}
     values = pa.Array.from_buffers(pa.from_numpy_dtype(codes.dtype), len(codes), [None, pa.py_buffer(codes)])
     rows = pa.LargeListArray.from_arrays(pa.array(offsets), values)

@@ -222,8 +222,8 @@ def measure(
         )
     if bits:
         curve = curve.in_bits()
-    found = fit_measured(curve) if fit else None
-    pairs = None if top is None else _pairs(data, top_lag, top, quantiles, blocks)
+    found = fit_measured(curve, quiet) if fit else None
+    pairs = None if top is None else _pairs(data, top_lag, top, quantiles, blocks, quiet)
     _deliver(curve, exact_of(curve, quiet), found, output, plot, scale, json, quiet)
     if pairs is not None and not json:
         say(f"\n{pairs}")
@@ -252,12 +252,15 @@ def _counts(files: list[str], reading: Reading, quantiles: int | None, top: int 
     return load_counts(files)
 
 
-def _pairs(data: Sequences | Series, lag: int, top: int, quantiles: int | None, blocks: int) -> Contributions:
+def _pairs(
+    data: Sequences | Series, lag: int, top: int, quantiles: int | None, blocks: int, quiet: bool
+) -> Contributions:
     """Which pairs of symbols carry the information at a lag."""
     from miscope.curve.contributions import contributions
     from miscope.curve.measuring import as_sequences
 
-    return contributions(as_sequences(data, quantiles), lag, top=top, blocks=blocks)
+    with progress_bar("finding pairs", "pairs", quiet) as progress:
+        return contributions(as_sequences(data, quantiles), lag, top=top, blocks=blocks, progress=progress)
 
 
 def _deliver(

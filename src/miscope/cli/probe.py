@@ -193,7 +193,7 @@ def probe(
         found = _Found(
             curve,
             _exact(opened),
-            fit_measured(curve) if fit else None,
+            fit_measured(curve, quiet) if fit else None,
             _spectrum(opened, documents, length, seed, discard, quiet) if spectrum else None,
             None if contexts is None else _couplings(opened, contexts, seed, quiet),
         )

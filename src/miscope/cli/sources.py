@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from miscope.cli.common import note
+from miscope.cli.common import note, progress_bar
 from miscope.cli.files import FILES_HELP, read_files, spelt
 from miscope.errors import InputError
 
@@ -143,7 +143,8 @@ def draw(process: Process, n_documents: int | None, length: int | None, seed: in
     if isinstance(process, LongRangeIsing) and not quiet:
         note("note: spins with long-range couplings are drawn by many sweeps; large rings can take minutes")
     n_documents = DOCUMENTS if n_documents is None else n_documents
-    return process.sample(n_documents, own_length(process, length), seed=seed)
+    with progress_bar("drawing", "symbols", quiet) as progress:
+        return process.sample(n_documents, own_length(process, length), seed=seed, progress=progress)
 
 
 class Exact(NamedTuple):

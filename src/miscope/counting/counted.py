@@ -157,6 +157,14 @@ class Counted(ABC):
         left, right = self.symbols[cells.keys // size], self.symbols[cells.keys % size]
         return Cells(cells.offsets, left.astype(np.int64) * self.sequences.alphabet_size + right, cells.counts)
 
+    def threads(self, threads: int | None = None, more: int = 0) -> int | None:
+        """How many threads memory allows, each of which takes so many bytes more: as asked for, if others count."""
+        return threads
+
+    def cells_at_most(self) -> int:
+        """Different pairs at a lag, block by block, at most; 0 where others count."""
+        return 0
+
     @property
     def has_codes(self) -> bool:
         """Whether the symbols themselves are here, in their order, and not only their counts."""

@@ -1,4 +1,4 @@
-"""How much memory counting may use: as asked for, or half of what the machine has left."""
+"""How much memory counting may use, as asked for or half of what the machine has left; and what its parts take."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import re
 from pathlib import Path
 
+from miscope.counting.tally import SMALL
 from miscope.errors import InputError
 
-__all__ = ["Memory", "held_bytes", "memory_budget", "memory_left"]
+__all__ = ["CELL_BYTES", "Memory", "held_bytes", "lag_bytes", "memory_budget", "memory_left", "threads_within"]
 
 Memory = str | int | None
 """Bytes as a number, or as text such as "2 GB" or "512 MiB"; None for half of what is left."""
+
+CELL_BYTES = 64
+"""What a cell takes while cells are made and sorted, all arrays together, of which 16 bytes are kept."""
 
 _LEAST = 2**26
 _UNKNOWN = 2**32
@@ -81,3 +85,22 @@ def held_bytes(method: str, n_symbols: int, alphabet_size: int, mapped: int) -> 
     index = 4 if n_symbols < 2**31 - 1 else 8
     made = {"sparse": 2 * index + 2, "bits": (alphabet_size - 1) * (1 + 1 / 8) / 8}.get(method, 0)
     return int(made * n_symbols) + mapped
+
+
+def lag_bytes(method: str, n_symbols: int, alphabet_size: int, n_blocks: int, longest: int) -> int:
+    """Bytes that a thread takes at a lag beside what the kernel holds; `longest` is how often the commonest symbol is.
+
+    >>> lag_bytes("dense", 10**6, 100, 0, 10**5)
+    371072
+    """
+    tables, tallies = max(n_blocks, 1), 32 * SMALL * (n_blocks + 1)
+    if method in ("dense", "bits"):
+        table = (4 if n_symbols < 2**32 else 8) * tables * alphabet_size**2
+        return table * (3 if method == "bits" else 1) + 20 * alphabet_size**2 + tallies
+    entries = 12 * min(n_symbols, tables * alphabet_size)  # a symbol in a block
+    return 28 * alphabet_size + (10 if n_blocks else 4) * longest + entries + tallies
+
+
+def threads_within(threads: int, memory: int, each: int) -> int:
+    """As many threads as so much memory allows where each takes so many bytes; at least one."""
+    return max(1, min(threads, memory // max(1, each)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import CorpusSummary, Progress
 from miscope.counting.doors import Counter, check_pair_numbers
 from miscope.counting.lags import Lags, parse_lags
-from miscope.counting.memory import Memory
+from miscope.counting.memory import CELL_BYTES, Memory
+from miscope.counting.merging import fill
 from miscope.counting.pairs import PairCounts
-from miscope.counting.tally import Cells, Kernel
+from miscope.counting.tally import Cells, Kernel, PartsKernel
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences
 
@@ -26,7 +28,9 @@ __all__ = ["count_to_file", "is_pair_counts", "load", "save"]
 
 _FORMAT = "miscope.pair_counts"
 _VERSION = 2
+_PARTS_VERSION = 3  # of what lies unfinished
 _CELL_BYTES = 16
+_LEAST_CELLS = 2**16  # positions whose pairs are counted at a time
 _COLUMNS = ("lags", "offsets", "keys", "counts", "lengths", "histogram")
 
 
@@ -190,7 +194,7 @@ def count_to_file(
     check_pair_numbers(sequences)
     lag_array = parse_lags(lags, sequences.longest)
     cut = cut_blocks(sequences, blocks)
-    settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _VERSION}
+    settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _PARTS_VERSION}
     folder = Path(f"{path}.part")
     _prepare(folder, path, settings, fresh)
     done = [int(lag) for lag in lag_array if _file(folder, int(lag)).exists()]
@@ -204,12 +208,15 @@ def count_to_file(
     if left:
         counter = Counter(sequences, left, blocks, method, max_memory=max_memory)
 
-        def count(kernel: Kernel, lag: int) -> None:
-            cells = counter.original(kernel.cells(lag))
-            _check_room(folder, cells, len(left) + len(lag_array))
-            _save_cells(_file(folder, lag), cells)
+        at_once = counter.threads(threads, _LEAST_CELLS * CELL_BYTES)
+        most = _cells_at_once(counter, at_once)
 
-        counter.map(count, threads, report)
+        def count(kernel: Kernel, lag: int) -> None:
+            parts = kernel.cell_parts(lag, most) if isinstance(kernel, PartsKernel) else [kernel.cells(lag)]
+            n = _save_cells(_file(folder, lag), map(counter.original, parts))
+            _check_room(folder, n, len(left) + len(lag_array))
+
+        counter.map(count, at_once, report)
     summary = CorpusSummary(
         sequences.lengths,
         sequences.alphabet_size,
@@ -221,6 +228,11 @@ def count_to_file(
     _join(folder, path, lag_array, cut.count, summary)
     shutil.rmtree(folder)
     return load(path)
+
+
+def _cells_at_once(counter: Counter, threads: int) -> int:
+    """Positions whose pairs each thread makes cells of at a time."""
+    return max(_LEAST_CELLS, counter.memory_left(threads) // threads // CELL_BYTES)
 
 
 def _digest(sequences: Sequences) -> str:
@@ -260,9 +272,9 @@ def _file(folder: Path, lag: int) -> Path:
     return folder / f"lag-{lag}.npz"
 
 
-def _check_room(folder: Path, cells: Cells, n_lags: int) -> None:
+def _check_room(folder: Path, n_cells: int, n_lags: int) -> None:
     """Refuse to begin what the disk will not hold: so many lags more, about as large as this one."""
-    needed, free = n_lags * _CELL_BYTES * len(cells.keys), shutil.disk_usage(folder).free
+    needed, free = n_lags * _CELL_BYTES * n_cells, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
             f"these counts would take about {needed / 1e9:.1f} GB on disk, and {free / 1e9:.1f} GB are free: count "
@@ -270,35 +282,39 @@ def _check_room(folder: Path, cells: Cells, n_lags: int) -> None:
         )
 
 
-def _save_cells(file: Path, cells: Cells) -> None:
-    with atomic_path(file) as temporary:
-        np.savez(temporary, offsets=cells.offsets, keys=cells.keys, counts=cells.counts)
+def _save_cells(file: Path, parts: Iterable[Cells]) -> int:
+    """Write ranges of left symbols one after the other, as they come; returns how many cells there are."""
+    n = 0
+    with atomic_path(file) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for k, part in enumerate(parts):
+            for name, array in part._asdict().items():
+                with archive.open(f"{name}-{k}.npy", "w", force_zip64=True) as into:
+                    np.lib.format.write_array(into, array)
+            n += len(part.keys)
+    return n
 
 
-def _cells(folder: Path, lags: Iterable[int]) -> Iterable[Cells]:
-    for lag in lags:
-        try:
-            with np.load(_file(folder, lag)) as held:
-                yield Cells(held["offsets"], held["keys"], held["counts"])
-        except (OSError, ValueError, KeyError) as error:
-            raise FormatError(f"{str(_file(folder, lag))!r} is damaged ({error}): remove it, and count again") from None
+def _cells(folder: Path, lag: int) -> Iterator[Cells]:
+    """The ranges of left symbols at a lag, one after the other."""
+    file = _file(folder, lag)
+    try:
+        with np.load(file) as held:
+            for k in range(len(held.files) // len(Cells._fields)):
+                yield Cells(*(held[f"{name}-{k}"] for name in Cells._fields))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{str(file)!r} is damaged ({error}): remove it, and count again") from None
 
 
 def _join(folder: Path, path: str | Path, lags: np.ndarray, n_blocks: int, corpus: CorpusSummary) -> None:
     """Put the lags into one file, through columns that lie on disk until they are written."""
-    sizes, ends = [], []
-    for cells in _cells(folder, lags.tolist()):
-        sizes.append(np.diff(cells.offsets))
-        ends.append(len(cells.keys))
-    n = sum(ends)
+    sizes = [np.sum([np.diff(part.offsets) for part in _cells(folder, lag)], axis=0) for lag in lags.tolist()]
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+    n, width = int(offsets[-1]), max(n_blocks, 1)
     keys, counts = (
         np.asarray(np.memmap(folder / f"{name}.tmp", np.int64, "w+", shape=(n,)) if n else np.zeros(0, np.int64))
         for name in ("keys", "counts")
     )
-    start = 0
-    for cells, size in zip(_cells(folder, lags.tolist()), ends, strict=True):
-        keys[start : start + size], counts[start : start + size] = cells.keys, cells.counts
-        start += size
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+    for i, lag in enumerate(lags.tolist()):
+        fill(_cells(folder, lag), offsets[i * width : (i + 1) * width + 1], keys, counts)
     about = PairCounts(lags, n_blocks, corpus.alphabet_size, offsets, keys, counts, corpus.alphabet, corpus)
     save(about, path)

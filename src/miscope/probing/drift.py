@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from miscope.counting.counted import Progress, Steps
+from miscope.counting.doors import Progress
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import measure
 from miscope.errors import InputError
@@ -27,7 +27,6 @@ Floats = NDArray[np.float64]
 
 _N_PERMUTATIONS = 999
 _BLOCKS = 16  # of the jackknife in each window
-_OF_A_CURVE = 10  # steps
 _LEAST_WINDOWS = 4
 _LEAST_SYMBOLS = 64  # of a window
 _MOST_LAGS = 10
@@ -167,7 +166,7 @@ def drift(
     level
         Below which p-values count.
     progress
-        Called with steps done and steps in all.
+        Called with windows done and windows in all.
 
     Returns
     -------
@@ -208,11 +207,12 @@ def drift(
     chosen = parse_lags(lags, min(part.longest for part in cut))
     units, note = merged(_whole_units(sequences, cut, names, origins))
     null = "document" if min(part.n_documents for part in cut) > 1 else "global"
-    curves, steps = [], Steps(progress, windows * _OF_A_CURVE)
+    curves = []
     for k in range(windows):
         blocks = min(_BLOCKS, cut[k].n_symbols // 4)
-        curves.append(measure(units.sequences(k), chosen, null=null, blocks=blocks, progress=steps.part(_OF_A_CURVE)))
-        steps(_OF_A_CURVE)
+        curves.append(measure(units.sequences(k), chosen, null=null, blocks=blocks))
+        if progress is not None:
+            progress(k + 1, windows)
     values = np.array([curve.excess for curve in curves])
     bounds = units.bounds
     place = (bounds[:-1] + bounds[1:]) / (2 * bounds[-1])

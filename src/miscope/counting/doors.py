@@ -17,7 +17,7 @@ from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.lags import Lags, parse_lags
 from miscope.counting.memory import CELL_BYTES, Memory, held_bytes, lag_bytes, memory_budget, threads_within
 from miscope.counting.pairs import Fingerprints, PairCounts
-from miscope.counting.tally import BatchKernel, Kernel, PairData
+from miscope.counting.tally import BatchKernel, Kernel, PairData, PartsKernel
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
 
@@ -113,7 +113,7 @@ def count_pairs(
         Memory grows with the number of different pairs, times lags and blocks.
     """
     check_pair_numbers(sequences)
-    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory)
+    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory, cells=True)
     threads = counter.threads(threads, counter.cells_at_most() * CELL_BYTES)
     parts = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads, progress)
     size, alphabet = sequences.alphabet_size, sequences.alphabet
@@ -143,6 +143,7 @@ class Counter(Counted):
     data: PairData
     memory: int  # bytes that counting may use
     longest: int  # how often the commonest symbol is
+    cells: bool  # whether only the counts themselves will be asked for, no fingerprints
 
     def __init__(
         self,
@@ -153,6 +154,7 @@ class Counter(Counted):
         right: np.ndarray | None = None,
         aligned: bool = False,
         max_memory: Memory = None,
+        cells: bool = False,
     ) -> None:
         choice(method, METHODS, "method")
         memory = memory_budget(max_memory)
@@ -176,6 +178,7 @@ class Counter(Counted):
             ("data", data),
             ("memory", memory),
             ("longest", int(counts.max(initial=0))),
+            ("cells", cells),
         ):
             object.__setattr__(self, name, value)
 
@@ -211,7 +214,8 @@ class Counter(Counted):
         if self.method == "fourier":
             return 0  # it counts all lags at once, within its memory
         data = self.data
-        return lag_bytes(self.method, len(data.left), data.alphabet_size, data.n_blocks, self.longest)
+        n = 0 if self.cells and self.method == "sparse" else len(data.left)
+        return lag_bytes(self.method, n, data.alphabet_size, data.n_blocks, self.longest)
 
     def threads(self, threads: int | None = None, more: int = 0) -> int:
         """How many threads memory allows, each of which takes so many bytes more.
@@ -264,7 +268,7 @@ class Counter(Counted):
         kernel = self.kernel()
         with ThreadPoolExecutor(self.threads(threads)) as pool:
             try:
-                if not isinstance(kernel, BatchKernel):
+                if not isinstance(kernel, BatchKernel) or (self.cells and isinstance(kernel, PartsKernel)):
                     return self._tasks(pool, kernel, task, self.lags, report.add)
                 found: list[_T] = []
                 for batch in kernel.batches():

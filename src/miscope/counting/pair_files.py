@@ -206,7 +206,7 @@ def count_to_file(
             progress(pairs_done + pairs, pairs_done + total)
 
     if left:
-        counter = Counter(sequences, left, blocks, method, max_memory=max_memory)
+        counter = Counter(sequences, left, blocks, method, max_memory=max_memory, cells=True)
 
         at_once = counter.threads(threads, _LEAST_CELLS * CELL_BYTES)
         most = _cells_at_once(counter, at_once)

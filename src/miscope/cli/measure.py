@@ -16,11 +16,13 @@ from miscope.cli.sources import (
     Exact,
     LagsOption,
     MaxMemory,
+    beside,
     check_source,
     draw,
     exact_of,
     in_symbols,
     make_process,
+    reading_within,
 )
 from miscope.errors import InputError, choice
 
@@ -195,7 +197,8 @@ def measure(
     elif cluster is not None:
         data = _shards(named, reading, quantiles, top, skip_bad)
     else:
-        data = read_files(named, reading, quantiles, quiet)
+        with reading_within(max_memory):
+            data = read_files(named, reading, quantiles, quiet)
     if fit and (cluster is None or process is not None):
         check_fittable(data, lags)
     with progress_bar("counting", "pairs", quiet) as progress:
@@ -216,7 +219,7 @@ def measure(
             n_quantiles=quantiles,
             long_memory=long_memory,
             threads=threads,
-            max_memory=max_memory,
+            max_memory=max_memory if cluster is not None else beside(data, max_memory),
             cluster=cluster,
             progress=progress,
         )

@@ -9,7 +9,7 @@ import typer
 
 from miscope.cli.common import found_files, guarded, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, read_files, spelt, takes_files
-from miscope.cli.sources import make_process
+from miscope.cli.sources import beside, make_process, reading_within
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -173,7 +173,9 @@ def _cost_of(
     found = {name: value for name, value in options.items() if value is not None}
     quantiles = found.pop("quantiles", None)
     renamed = {"surrogates": "n_surrogates"}
-    data = read_files(files, reading, quantiles, quiet or json)
+    with reading_within(found.get("max_memory")):
+        data = read_files(files, reading, quantiles, quiet or json)
+    found["max_memory"] = beside(data, found.get("max_memory"))
     arguments = {renamed.get(name, name): value for name, value in found.items()}
     with progress_bar("trying", "steps", quiet) as progress:
         about = plan_measuring(data, lags, n_quantiles=quantiles, progress=progress, **arguments)

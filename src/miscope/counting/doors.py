@@ -20,6 +20,7 @@ from miscope.counting.pairs import Fingerprints, PairCounts
 from miscope.counting.tally import BatchKernel, Kernel, PairData, PartsKernel
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
+from miscope.sequences.stores import is_mapped
 
 if TYPE_CHECKING:
     from miscope.counting.dense import TableKernel
@@ -258,7 +259,7 @@ class Counter(Counted):
     def _mapped(self) -> int:
         """Bytes of codes that lie on disk, and that every lag would read again if they did not fit into memory."""
         sides = {id(side): side for side in (self.data.left, self.data.right)}
-        return sum(side.nbytes for side in sides.values() if _is_mapped(side))
+        return sum(side.nbytes for side in sides.values() if is_mapped(side))
 
     def map(
         self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None
@@ -333,16 +334,6 @@ class _Report:
         self._done += pairs
         if self._progress is not None:
             self._progress(self._done, self._total)
-
-
-def _is_mapped(array: np.ndarray) -> bool:
-    """Whether an array lies in a file rather than in memory."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return True
-        base = base.base
-    return not isinstance(base, type(None) | bytes | bytearray | np.ndarray)
 
 
 def thread_count(threads: int | None = None) -> int:

@@ -6,10 +6,22 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
+
 from miscope.counting.tally import SMALL
 from miscope.errors import InputError
 
-__all__ = ["CELL_BYTES", "Memory", "held_bytes", "lag_bytes", "memory_budget", "memory_left", "threads_within"]
+__all__ = [
+    "CELL_BYTES",
+    "Memory",
+    "expected_cells",
+    "held_bytes",
+    "lag_bytes",
+    "memory_beside",
+    "memory_budget",
+    "memory_left",
+    "threads_within",
+]
 
 Memory = str | int | None
 """Bytes as a number, or as text such as "2 GB" or "512 MiB"; None for half of what is left."""
@@ -18,12 +30,37 @@ CELL_BYTES = 64
 """What a cell takes while cells are made and sorted, all arrays together, of which 16 bytes are kept."""
 
 _LEAST = 2**26
+_LEAST_LEFT = 2**24
 _UNKNOWN = 2**32
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _CONTROL_GROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
+
+
+class Remaining(int):
+    """Bytes that are left of a limit, which was looked at as a whole."""
+
+
+def memory_beside(memory: Memory, held: int, what: str) -> Memory:
+    """What is left of a limit beside data that take so many bytes; the default limit knows of them already.
+
+    Raises
+    ------
+    InputError
+        If that is too little to count in.
+    """
+    if memory is None:
+        return None
+    limit = memory_budget(memory)
+    if limit - held < _LEAST_LEFT:
+        raise InputError(
+            f"{what} take {held / 1e6:,.0f} MB of the {limit / 1e6:,.0f} MB that may be used, and counting takes "
+            f"{_LEAST_LEFT / 1e6:,.0f} MB at least: allow {(held + _LEAST) / 1e6:,.0f} MB, or take fewer kinds of "
+            "symbols (classes, such as top:1000)"
+        )
+    return Remaining(limit - held)
 
 
 def memory_budget(memory: Memory = None) -> int:
@@ -45,6 +82,8 @@ def memory_budget(memory: Memory = None) -> int:
     >>> memory_budget("2 GB"), memory_budget("512MiB")
     (2000000000, 536870912)
     """
+    if isinstance(memory, Remaining):
+        return memory
     if memory is None:
         return max(_LEAST, memory_left() // 2)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(memory), re.IGNORECASE)
@@ -104,3 +143,21 @@ def lag_bytes(method: str, n_symbols: int, alphabet_size: int, n_blocks: int, lo
 def threads_within(threads: int, memory: int, each: int) -> int:
     """As many threads as so much memory allows where each takes so many bytes; at least one."""
     return max(1, min(threads, memory // max(1, each)))
+
+
+def expected_cells(histogram: np.ndarray, n_pairs: int, n_blocks: int) -> int:
+    """Different pairs, block by block, if symbols were independent: what depends on its neighbour has fewer, as a rule.
+
+    >>> expected_cells(np.array([50, 50]), 100, 0)
+    4
+    """
+    counts = histogram[histogram > 0].astype(np.float64)
+    if not len(counts) or n_pairs <= 0:
+        return 0
+    # Symbols about as frequent are taken together, in steps of a twentieth.
+    kinds, sizes = np.unique(np.round(20 * np.log(counts)), return_counts=True)
+    share = np.exp(kinds / 20)
+    share /= np.sum(share * sizes)
+    tables = max(n_blocks, 1)
+    seen = -np.expm1(-np.outer(share, share) * (n_pairs / tables))
+    return int(min(n_pairs, np.ceil(tables * (sizes @ seen @ sizes) - 0.5)))

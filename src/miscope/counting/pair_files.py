@@ -17,14 +17,14 @@ from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import CorpusSummary, Progress
 from miscope.counting.doors import Counter, check_pair_numbers
 from miscope.counting.lags import Lags, parse_lags
-from miscope.counting.memory import CELL_BYTES, Memory
+from miscope.counting.memory import CELL_BYTES, Memory, expected_cells
 from miscope.counting.merging import fill
 from miscope.counting.pairs import PairCounts
 from miscope.counting.tally import Cells, Kernel, PartsKernel
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences
 
-__all__ = ["count_to_file", "is_pair_counts", "load", "save"]
+__all__ = ["count_to_file", "is_pair_counts", "load", "predicted_bytes", "save"]
 
 _FORMAT = "miscope.pair_counts"
 _VERSION = 2
@@ -228,6 +228,23 @@ def count_to_file(
     _join(folder, path, lag_array, cut.count, summary)
     shutil.rmtree(folder)
     return load(path)
+
+
+def predicted_bytes(sequences: Sequences, lags: Lags = None, blocks: int = 32) -> int:
+    """Bytes that a file of counts will have, about: as many as if symbols were independent, which is more, as a rule.
+
+    Examples
+    --------
+    >>> import miscope as ms
+    >>> predicted_bytes(ms.Sequences.from_arrays([0, 1, 0, 1, 1] * 100), lags=[1, 2], blocks=0)
+    128
+    """
+    histogram, n_blocks = sequences.histogram(), cut_blocks(sequences, blocks).count
+    total = 0
+    for lag in parse_lags(lags, sequences.longest):
+        pairs = int(np.maximum(sequences.lengths - lag, 0).sum())
+        total += expected_cells(histogram, pairs, n_blocks)
+    return _CELL_BYTES * total
 
 
 def _cells_at_once(counter: Counter, threads: int) -> int:

@@ -144,11 +144,12 @@ def reading_within(max_memory: str | None) -> Iterator[None]:
     if max_memory is None:
         yield
         return
-    from miscope.counting.memory import memory_budget
+    from miscope.counting.memory import give_back, memory_budget
     from miscope.sequences.stores import kept_in_memory
 
     with kept_in_memory(memory_budget(max_memory) / 4):
         yield
+    give_back()
 
 
 def beside(data: Any, max_memory: str | None) -> Any:
@@ -163,7 +164,7 @@ def beside(data: Any, max_memory: str | None) -> Any:
     arrays = [getattr(data, name, None) for name in ("codes", "values", "offsets")]
     held = sum(array.nbytes for array in arrays if array is not None and not is_mapped(array))
     names = getattr(data, "alphabet", None) or ()
-    held += sum(map(sys.getsizeof, names)) + 16 * len(names)
+    held += 2 * (sum(map(sys.getsizeof, names)) + 16 * len(names))  # as much stays behind from finding them
     return memory_beside(max_memory, held, f"the data ({len(names):,} names of symbols)" if names else "the data")
 
 

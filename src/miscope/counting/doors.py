@@ -15,7 +15,15 @@ from miscope.counting.blocks import Blocks, cut_blocks
 from miscope.counting.costs import cheapest, table_bytes
 from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.lags import Lags, parse_lags
-from miscope.counting.memory import CELL_BYTES, Memory, held_bytes, lag_bytes, memory_budget, threads_within
+from miscope.counting.memory import (
+    CELL_BYTES,
+    Memory,
+    held_bytes,
+    kept_tables,
+    lag_bytes,
+    memory_budget,
+    threads_within,
+)
 from miscope.counting.pairs import Fingerprints, PairCounts
 from miscope.counting.tally import BatchKernel, Kernel, PairData, PartsKernel
 from miscope.errors import InputError, choice
@@ -167,7 +175,7 @@ class Counter(Counted):
         if method == "auto" or (method == "fourier" and aligned):  # partners that do not move have no spectrum
             n_lags = min(len(lag_array), _FEW_LAGS) if aligned else len(lag_array)
             method = cheapest(len(left), sequences.n_documents, size, n_lags, cut.count)
-            if method in ("dense", "bits") and lag_bytes(method, len(left), size, cut.count, 0) > memory:
+            if method in ("dense", "bits") and kept_tables(method, len(left), size, cut.count) > memory:
                 method = "sparse"
         check_fits(method, data, memory)
         for name, value in (
@@ -374,7 +382,7 @@ def check_fits(method: str, data: PairData, memory: int = 2**62) -> None:
             f'method "{method}" would need {needed / 2**30:.1f} GiB of tables a thread for {size:,} symbols and '
             f'{blocks} blocks: use "sparse" or "auto"'
         )
-    if (needed := lag_bytes(method, len(data.left), size, blocks, 0)) > memory:
+    if (needed := kept_tables(method, len(data.left), size, blocks)) > memory:
         raise InputError(
             f'method "{method}" takes {needed / 1e6:,.0f} MB of tables for {size:,} symbols and {blocks} blocks, and '
             f'{memory / 1e6:,.0f} MB may be used: use "sparse" or "auto", or allow more (max_memory)'

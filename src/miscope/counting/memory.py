@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,9 @@ __all__ = [
     "CELL_BYTES",
     "Memory",
     "expected_cells",
+    "give_back",
     "held_bytes",
+    "kept_tables",
     "lag_bytes",
     "memory_beside",
     "memory_budget",
@@ -26,7 +31,7 @@ __all__ = [
 Memory = str | int | None
 """Bytes as a number, or as text such as "2 GB" or "512 MiB"; None for half of what is left."""
 
-CELL_BYTES = 64
+CELL_BYTES = 80
 """What a cell takes while cells are made and sorted, all arrays together, of which 16 bytes are kept."""
 
 _LEAST = 2**26
@@ -61,6 +66,15 @@ def memory_beside(memory: Memory, held: int, what: str) -> Memory:
             "symbols (classes, such as top:1000)"
         )
     return Remaining(limit - held)
+
+
+def give_back() -> None:
+    """Return to the system what was freed, of which Arrow and the C library keep much for what may come."""
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is not None:
+        pyarrow.default_memory_pool().release_unused()
+    with suppress(AttributeError, OSError, TypeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def memory_budget(memory: Memory = None) -> int:
@@ -132,12 +146,17 @@ def lag_bytes(method: str, n_symbols: int, alphabet_size: int, n_blocks: int, lo
     >>> lag_bytes("dense", 10**6, 100, 0, 10**5)
     371072
     """
-    tables, tallies = max(n_blocks, 1), 32 * SMALL * (n_blocks + 1)
+    tallies = 32 * SMALL * (n_blocks + 1)
     if method in ("dense", "bits"):
-        table = (4 if n_symbols < 2**32 else 8) * tables * alphabet_size**2
-        return table * (3 if method == "bits" else 1) + 20 * alphabet_size**2 + tallies
-    entries = 12 * min(n_symbols, tables * alphabet_size)  # a symbol in a block
+        return kept_tables(method, n_symbols, alphabet_size, n_blocks) + tallies
+    entries = 12 * min(n_symbols, max(n_blocks, 1) * alphabet_size)  # a symbol in a block
     return 28 * alphabet_size + (10 if n_blocks else 4) * longest + entries + tallies
+
+
+def kept_tables(method: str, n_symbols: int, alphabet_size: int, n_blocks: int) -> int:
+    """Bytes of the tables of a thread that counts into them, and of their sums."""
+    table = (4 if n_symbols < 2**32 else 8) * max(n_blocks, 1) * alphabet_size**2
+    return table * (3 if method == "bits" else 1) + 20 * alphabet_size**2
 
 
 def threads_within(threads: int, memory: int, each: int) -> int:

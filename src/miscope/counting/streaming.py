@@ -199,6 +199,7 @@ class StreamedSparse:
             held = self._gather(first, last, lags, pool)
             self._tally(sums, block_pairs, held, lags, pool)
             done(int(sum(np.count_nonzero(held.after > lag) for lag in lags)))
+            del held  # before the next range is gathered
         for k, lag in enumerate(lags):
             joint, left, right = (each.fingerprints() for each in sums[k])
             if self.data.right is not self.data.left:
@@ -235,6 +236,7 @@ class StreamedSparse:
                 found = pair_cells(
                     held.partner[0], *self._groups(held), held.block, lag, 0, self.data.alphabet_size, longest
                 )
+                del held  # before the next range is gathered
                 yield sorted_cells(found, first * self.data.alphabet_size, len(self.data.bounds))
 
     def _groups(self, held: _Gathered) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

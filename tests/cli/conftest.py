@@ -40,6 +40,12 @@ def compiled(tmp_path_factory, sticky_text) -> None:
     assert CliRunner().invoke(app, ["measure", str(text), "--quiet"]).exit_code == 0
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch) -> None:
+    """No lines of progress, however slow the machine is; tests that want them say when."""
+    monkeypatch.setattr("miscope.cli.progress.FIRST", 1e6)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch, sticky_text) -> Path:
     """The working directory of the test, with text.txt in it."""

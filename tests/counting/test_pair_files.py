@@ -51,7 +51,7 @@ def test_a_stopped_count_goes_on_where_it_was(corpus, tmp_path, monkeypatch):
         if len(written) == 3:
             raise KeyboardInterrupt
         written.append(file.name)
-        saved(file, cells)
+        return saved(file, cells)
 
     monkeypatch.setattr(pair_files, "_save_cells", stops)
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What every command shares: errors in one voice, progress bars, checks of output paths, tables."""
+"""What every command shares: errors in one voice, progress, checks of output paths, tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 
+from miscope.cli.progress import lines_of, progress_bar
 from miscope.errors import InputError, MiscopeError
 
 if TYPE_CHECKING:
@@ -83,12 +84,13 @@ _R = TypeVar("_R")
 
 
 def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Turn what users can cause into one line on stderr and an exit status."""
+    """Turn what users can cause into one line on stderr and an exit status, and say how far what takes long is."""
 
     @functools.wraps(command)
     def run(*arguments: _P.args, **options: _P.kwargs) -> _R:
         try:
-            return command(*arguments, **options)
+            with lines_of(command.__name__, bool(options.get("quiet")) or one_of_several(), note):
+                return command(*arguments, **options)
         except MiscopeError as error:
             if not (one_of_several() and isinstance(error, InputError)):  # which all of them have
                 note(f"miscope: error: {without_python(str(error))}")
@@ -214,47 +216,6 @@ def _try_to_write(path: Path) -> None:
 def found_files(inputs: list[str]) -> list[str]:
     """The files that these names stand for: patterns expanded, all other names as they are."""
     return [found for name in inputs for found in (glob.glob(name, recursive=True) or [name])]  # noqa: PTH207
-
-
-@contextmanager
-def progress_bar(what: str, unit: str, quiet: bool) -> Iterator[Callable[..., object] | None]:
-    """A progress bar with rate and remaining time on stderr, on a terminal only; yields what library calls take.
-
-    That is called with what is done, what there is to do, and perhaps a line about it.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[message]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, rate="", message="")
-
-        def report(done: int, total: int, message: str = "") -> None:
-            bar.update(task, completed=done, total=total or None, message=message)
-            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
-            if speed:
-                bar.update(task, rate=f"{_short(speed)} {unit}/s")
-
-        yield report
-
-
-def _short(number: float) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.1f} {letter}"
-    return f"{number:.0f} "
 
 
 def finite(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miscope.cli.common import as_options, check_output, guarded, note, say
+from miscope.cli.common import as_options, check_output, guarded, note, progress_bar, say
 from miscope.cli.curves import FIGURES, check_names, fit_named, names_curve, read_any
 from miscope.cli.files import Reading, spelt, takes_files
 from miscope.cli.fit import plain_comparison
@@ -146,7 +146,7 @@ def compare(
         _refuse(
             given, "two curves are compared by their laws; to compare them as those of data and of a model: --reach"
         )
-        _compare_laws(first, others[0], parameter or "auto", paired, level, json)
+        _compare_laws(first, others[0], parameter or "auto", paired, level, json, quiet)
         return
     _refuse_corpora(first, others)
     _refuse([*(["parameter"] if parameter else []), *(["paired"] if paired else [])], "it is for two curves or fits")
@@ -199,7 +199,7 @@ def _refuse_corpora(first: str, others: list[str]) -> None:
         )
 
 
-def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: float, json: bool) -> None:
+def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: float, json: bool, quiet: bool) -> None:
     """The ratio of a parameter of two curves or fits."""
     from miscope.decay import DecayFit
     from miscope.decay import compare as compare_fits
@@ -208,7 +208,7 @@ def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: 
     names = [first, second]
     read = [read_any(name) for name in names]
     one, other = (
-        each if isinstance(each, DecayFit) else fit_named(name, each, "all", None, "auto")
+        each if isinstance(each, DecayFit) else _fitted(name, each, quiet)
         for name, each in zip(names, read, strict=True)
     )
     if parameter == "auto":
@@ -220,6 +220,11 @@ def _compare_laws(first: str, second: str, parameter: str, paired: bool, level: 
         say(json_format.dumps(plain_comparison(found), allow_nan=False))
     else:
         say(str(found))
+
+
+def _fitted(name: str, source: Any, quiet: bool) -> DecayFit:
+    with progress_bar(f"fitting {name}", "steps", quiet) as progress:
+        return fit_named(name, source, "all", None, "auto", progress)
 
 
 def _refuse_other_verdicts(one: DecayFit, other: DecayFit) -> None:

@@ -11,13 +11,15 @@ import typer
 
 from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, check_cut, read_files, spelt, takes_files
-from miscope.cli.sources import LagsOption, MaxMemory
+from miscope.cli.sources import LagsOption, MaxMemory, beside, reading_within
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
     from miscope.counting import PairCounts
 
 __all__ = ["are_counts", "count", "load_counts"]
+
+_WORTH_SAYING = 10**8  # bytes of a file
 
 
 @guarded
@@ -87,12 +89,17 @@ def _count(
     fresh: bool,
     quiet: bool,
 ) -> PairCounts:
-    from miscope.counting.pair_files import count_to_file
+    from miscope.counting.pair_files import count_to_file, predicted_bytes
     from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
 
-    read = read_files(files, reading, quantiles, quiet)
-    check_cut(read, quantiles)
-    data = as_sequences(read, quantiles)
+    with reading_within(max_memory):
+        read = read_files(files, reading, quantiles, quiet)
+        check_cut(read, quantiles)
+        data = as_sequences(read, quantiles)
+    n_blocks = DEFAULT_BLOCKS if blocks is None else blocks
+    size = predicted_bytes(data, lags, n_blocks)
+    if size > _WORTH_SAYING and not quiet:
+        note(f"note: {output} will have about {size / 1e9:.1f} GB, and takes three times that while it is made")
     unfinished = Path(f"{output}.part")
     goes_on = unfinished.exists() and not fresh
     try:
@@ -101,10 +108,10 @@ def _count(
                 data,
                 output,
                 lags,
-                DEFAULT_BLOCKS if blocks is None else blocks,
+                n_blocks,
                 method,
                 progress=progress,
-                max_memory=max_memory,
+                max_memory=beside(data, max_memory),
                 fresh=fresh,
             )
     except KeyboardInterrupt:

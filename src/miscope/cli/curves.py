@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +60,19 @@ def check_names(names: list[str]) -> None:
         raise InputError("- is standard input, which is read once only: write one of the curves to a file")
 
 
-def fit_named(name: str, source: Any, laws: str | list[str], lags: str | None, floor: bool | str) -> DecayFit:
+def fit_named(
+    name: str,
+    source: Any,
+    laws: str | list[str],
+    lags: str | None,
+    floor: bool | str,
+    progress: Callable[[int, int], object] | None = None,
+) -> DecayFit:
     """The fit of one curve; a table's has the name of its file, and so have errors."""
     from miscope.decay import fit as fit_curve
 
     try:
-        found = fit_curve(source, laws, lags, floor)
+        found = fit_curve(source, laws, lags, floor, progress=progress)
     except InputError as error:
         raise InputError(f"{called(name)}: {error}") from None
     return found if found.label else dataclasses.replace(found, label=called(name))

@@ -74,19 +74,28 @@ def fit(
     check_output(output, curves, (".json",))
     check_output(plot, curves, FIGURES)
     wanted = _laws(laws)
-    sources = [_read_curve(name) for name in curves]
-    found = []
-    with progress_bar("fitting", "curves", quiet or len(curves) == 1) as progress:
-        for done, (name, source) in enumerate(zip(curves, sources, strict=True), start=1):
-            found.append(fit_named(name, source, wanted, lags, _FLOORS[floor]))
-            if progress is not None:
-                progress(done, len(sources))
+    found = _fits(curves, wanted, lags, _FLOORS[floor], quiet)
     _deliver(found[0], output, plot)
     _print([called(name) for name in curves], found, json, quiet)
     if not quiet:
         for path in (output, plot):
             if path is not None:
                 note(f"wrote {path}")
+
+
+def _fits(names: list[str], laws: str | list[str], lags: str | None, floor: bool | str, quiet: bool) -> list[DecayFit]:
+    """The fits of all curves, each of which is read before the first is fitted."""
+    sources = [_read_curve(name) for name in names]
+    if len(names) == 1:
+        with progress_bar("fitting", "steps", quiet) as progress:
+            return [fit_named(names[0], sources[0], laws, lags, floor, progress)]
+    found = []
+    with progress_bar("fitting", "curves", quiet) as progress:
+        for name, source in zip(names, sources, strict=True):
+            found.append(fit_named(name, source, laws, lags, floor))
+            if progress is not None:
+                progress(len(found), len(names))
+    return found
 
 
 def check_fittable(data: Any, lags: str | None) -> None:
@@ -111,11 +120,12 @@ def check_number_of_lags(n_lags: int) -> None:
         )
 
 
-def fit_measured(curve: MICurve) -> DecayFit:
+def fit_measured(curve: MICurve, quiet: bool) -> DecayFit:
     """The fit of a curve that was just measured."""
     from miscope.decay import fit as fit_curve
 
-    return fit_curve(curve)
+    with progress_bar("fitting", "steps", quiet) as progress:
+        return fit_curve(curve, progress=progress)
 
 
 def _deliver(found: DecayFit, output: Path | None, plot: Path | None) -> None:

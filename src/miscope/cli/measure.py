@@ -17,11 +17,13 @@ from miscope.cli.sources import (
     Exact,
     LagsOption,
     MaxMemory,
+    beside,
     check_source,
     draw,
     exact_of,
     in_symbols,
     make_process,
+    reading_within,
 )
 from miscope.errors import InputError, choice
 
@@ -198,7 +200,8 @@ def measure(
     elif cluster is not None:
         data = _shards(named, reading, quantiles, top, skip_bad)
     else:
-        data = read_files(named, reading, quantiles, quiet, notes=False)  # the curve has them among its warnings
+        with reading_within(max_memory):
+            data = read_files(named, reading, quantiles, quiet, notes=False)  # the curve has them among its warnings
         if estimator != "gaussian":
             check_cut(data, quantiles)
     if fit and (cluster is None or process is not None):
@@ -221,14 +224,14 @@ def measure(
             n_quantiles=quantiles,
             long_memory=long_memory,
             threads=threads,
-            max_memory=max_memory,
+            max_memory=max_memory if cluster is not None else beside(data, max_memory),
             cluster=cluster,
             progress=progress,
         )
     if bits:
         curve = curve.in_bits()
-    found = fit_measured(curve) if fit else None
-    pairs = None if top is None else _pairs(data, top_lag, top, quantiles, blocks)
+    found = fit_measured(curve, quiet) if fit else None
+    pairs = None if top is None else _pairs(data, top_lag, top, quantiles, blocks, quiet)
     _deliver(curve, exact_of(curve, quiet), found, output, plot, scale, json, quiet)
     if pairs is not None and not json:
         say(f"\n{pairs}")
@@ -257,12 +260,15 @@ def _counts(files: list[str], reading: Reading, quantiles: int | None, top: int 
     return load_counts(files)
 
 
-def _pairs(data: Sequences | Series, lag: int, top: int, quantiles: int | None, blocks: int) -> Contributions:
+def _pairs(
+    data: Sequences | Series, lag: int, top: int, quantiles: int | None, blocks: int, quiet: bool
+) -> Contributions:
     """Which pairs of symbols carry the information at a lag."""
     from miscope.curve.contributions import contributions
     from miscope.curve.measuring import as_sequences
 
-    return contributions(as_sequences(data, quantiles), lag, top=top, blocks=blocks)
+    with progress_bar("finding pairs", "pairs", quiet) as progress:
+        return contributions(as_sequences(data, quantiles), lag, top=top, blocks=blocks, progress=progress)
 
 
 def _deliver(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miscope.cli.common import found_files, guarded, say
+from miscope.cli.common import found_files, guarded, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, check_cut, read_files, spelt, takes_files
-from miscope.cli.sources import make_process
+from miscope.cli.sources import beside, make_process, reading_within
 from miscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def plan(
         str | None, _cost(text="How much counting may use, such as 2GB. Default: half of what is left.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON instead of a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors only.")] = False,
 ) -> None:
     """Before a long run: up to which lag so much data can tell mutual information from chance, or what measuring costs.
 
@@ -128,7 +129,7 @@ def plan(
         )
     if files and not _is_curve(files):
         _refuse(of_reach, f"{files[0]} is not a curve of miscope", "a curve or --process: they say how far data reach")
-        say(_cost_of(files, reading, lags, of_cost, json))
+        say(_cost_of(files, reading, lags, of_cost, json, quiet))
         return
     source = "--process" if process is not None else files[0]  # type: ignore[index]
     hint = "; how many documents there will be is --n-documents" if "documents" in reading else ""
@@ -160,7 +161,9 @@ def _is_curve(files: list[str]) -> bool:
         return False  # which reading it will explain
 
 
-def _cost_of(files: list[str], reading: Reading, lags: str | None, options: dict[str, Any], json: bool) -> str:
+def _cost_of(
+    files: list[str], reading: Reading, lags: str | None, options: dict[str, Any], json: bool, quiet: bool
+) -> str:
     """What measuring these files will cost."""
     from miscope.cli.count import are_counts
     from miscope.curve.planning import plan as plan_measuring
@@ -170,10 +173,13 @@ def _cost_of(files: list[str], reading: Reading, lags: str | None, options: dict
     found = {name: value for name, value in options.items() if value is not None}
     quantiles = found.pop("quantiles", None)
     renamed = {"surrogates": "n_surrogates"}
-    data = read_files(files, reading, quantiles, quiet=json)
+    with reading_within(found.get("max_memory")):
+        data = read_files(files, reading, quantiles, quiet or json)
     check_cut(data, quantiles)
+    found["max_memory"] = beside(data, found.get("max_memory"))
     arguments = {renamed.get(name, name): value for name, value in found.items()}
-    about = plan_measuring(data, lags, n_quantiles=quantiles, **arguments)
+    with progress_bar("trying", "steps", quiet) as progress:
+        about = plan_measuring(data, lags, n_quantiles=quantiles, progress=progress, **arguments)
     return _dumped(about.to_dict()) if json else str(about)
 
 

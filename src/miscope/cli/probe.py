@@ -200,7 +200,7 @@ def probe(
             curve = curve.in_bits()
         beside: dict[str, Callable[[], Any]] = {}
         if fit:
-            beside["fit"] = lambda: fit_measured(curve)
+            beside["fit"] = lambda: fit_measured(curve, quiet)
         if spectrum:
             beside["spectrum"] = lambda: _spectrum(opened, documents, length, seed, discard, quiet)
         if contexts is not None:

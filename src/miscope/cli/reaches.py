@@ -113,8 +113,8 @@ def compare_reaches(data: str, models: list[str], asked: Asked) -> Results:
         except InputError as error:
             raise InputError(f"{each.name}: {error}") from None
         parameters, horizon = (None, None) if each.model is None else (n_parameters(each.model), each.model.horizon)
-        found.append(Compared(each.name, parameters, horizon, made, _fit(named)))
-    return Results(seen.label or data, _law_of(seen), found)
+        found.append(Compared(each.name, parameters, horizon, made, _fit(named, asked.quiet)))
+    return Results(seen.label or data, _law_of(seen, asked.quiet), found)
 
 
 def _opened(name: str, asked: Asked) -> _Model:
@@ -290,19 +290,20 @@ def _labels(models: list[_Model]) -> list[str]:
     ]
 
 
-def _fit(curve: MICurve) -> DecayFit | None:
+def _fit(curve: MICurve, quiet: bool) -> DecayFit | None:
     from miscope.decay import fit
 
     try:
-        return fit(curve)
+        with progress_bar(f"fitting {curve.label}", "steps", quiet) as progress:
+            return fit(curve, progress=progress)
     except InputError:  # too few lags
         return None
 
 
-def _law_of(seen: MICurve | Process) -> str:
+def _law_of(seen: MICurve | Process, quiet: bool) -> str:
     from miscope.processes import Process
 
-    return str(seen.law or "not known") if isinstance(seen, Process) else _law_words(_fit(seen))
+    return str(seen.law or "not known") if isinstance(seen, Process) else _law_words(_fit(seen, quiet))
 
 
 def _law_words(found: DecayFit | None) -> str:

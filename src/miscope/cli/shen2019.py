@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from miscope.cli.common import note, progress_bar, say
+from miscope.cli.progress import duration
 from miscope.errors import require
 
 __all__ = ["print_estimate", "run_study"]
 
-_LONG = 5400  # seconds, from where on hours are easier to read
 _SHOWN = 3  # files that are named at the end
 
 
@@ -64,14 +64,8 @@ def print_estimate(scale: str, only: Sequence[str] | None, quiet: bool) -> None:
             if each.networks:
                 total += each.training + each.drawing
                 lines.append(
-                    f"{each.experiment:11} {each.networks:3} networks: {_time(each.training)} to train, "
-                    f"{_time(each.drawing)} to draw from"
+                    f"{each.experiment:11} {each.networks:3} networks: {duration(each.training)} to train, "
+                    f"{duration(each.drawing)} to draw from"
                 )
     heading = f"scale {scale}, on this machine ({device_name()}), from a few steps of each network:"
-    say("\n".join([heading, *lines, f"in all about {_time(total)} of one process, besides measuring and fitting"]))
-
-
-def _time(seconds: float) -> str:
-    if seconds >= _LONG:
-        return f"{seconds / 3600:,.1f} h"
-    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    say("\n".join([heading, *lines, f"in all about {duration(total)} of one process, besides measuring and fitting"]))

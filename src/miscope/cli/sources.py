@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from miscope.cli.common import note
+from miscope.cli.common import note, progress_bar
 from miscope.cli.files import FILES_HELP, read_files, spelt
 from miscope.errors import InputError
 
@@ -29,6 +29,7 @@ __all__ = [
     "LagsOption",
     "MaxMemory",
     "Quantiles",
+    "beside",
     "check_source",
     "client_of",
     "draw",
@@ -37,6 +38,7 @@ __all__ = [
     "make_process",
     "own_length",
     "read_files",
+    "reading_within",
 ]
 
 Quantiles = Annotated[
@@ -56,8 +58,8 @@ LagsOption = Annotated[
 MaxMemory = Annotated[
     str | None,
     typer.Option(
-        help="How much counting may use, such as 2GB; a corpus for which that is too little is read piece by piece. "
-        "Default: half of what is left.",
+        help="How much memory may be used beside Python and its libraries, such as 2GB: where that is too little, data "
+        "are read piece by piece, and counted a part at a time. Default: half of what is left for counting.",
         show_default=False,
     ),
 ]
@@ -136,6 +138,36 @@ def own_length(process: Process, length: int | None) -> int:
     return LENGTH if process.longest is None else process.longest
 
 
+@contextmanager
+def reading_within(max_memory: str | None) -> Iterator[None]:
+    """Keep no more of the codes that are read in memory than a quarter of what may be used."""
+    if max_memory is None:
+        yield
+        return
+    from miscope.counting.memory import give_back, memory_budget
+    from miscope.sequences.stores import kept_in_memory
+
+    with kept_in_memory(memory_budget(max_memory) / 4):
+        yield
+    give_back()
+
+
+def beside(data: Any, max_memory: str | None) -> Any:
+    """What of a limit is left for counting beside the data: codes in memory, documents, names of symbols."""
+    if max_memory is None:
+        return None
+    import sys
+
+    from miscope.counting.memory import memory_beside
+    from miscope.sequences.stores import is_mapped
+
+    arrays = [getattr(data, name, None) for name in ("codes", "values", "offsets")]
+    held = sum(array.nbytes for array in arrays if array is not None and not is_mapped(array))
+    names = getattr(data, "alphabet", None) or ()
+    held += 2 * (sum(map(sys.getsizeof, names)) + 16 * len(names))  # as much stays behind from finding them
+    return memory_beside(max_memory, held, f"the data ({len(names):,} names of symbols)" if names else "the data")
+
+
 def draw(process: Process, n_documents: int | None, length: int | None, seed: int, quiet: bool) -> Any:
     """Documents of a process: `Sequences`, or a `Series` of real numbers."""
     from miscope.processes import LongRangeIsing
@@ -143,7 +175,8 @@ def draw(process: Process, n_documents: int | None, length: int | None, seed: in
     if isinstance(process, LongRangeIsing) and not quiet:
         note("note: spins with long-range couplings are drawn by many sweeps; large rings can take minutes")
     n_documents = DOCUMENTS if n_documents is None else n_documents
-    return process.sample(n_documents, own_length(process, length), seed=seed)
+    with progress_bar("drawing", "symbols", quiet) as progress:
+        return process.sample(n_documents, own_length(process, length), seed=seed, progress=progress)
 
 
 class Exact(NamedTuple):

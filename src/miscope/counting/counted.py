@@ -12,12 +12,50 @@ import numpy as np
 from miscope.counting.blocks import Blocks
 from miscope.counting.tally import Cells, Kernel, PairData
 
-__all__ = ["CorpusSummary", "Counted", "Progress"]
+__all__ = ["CorpusSummary", "Counted", "Progress", "Steps"]
 
 Progress = Callable[[int, int], object]
 """Called with pairs done and pairs in all."""
 
 _T = TypeVar("_T")
+
+
+class Steps:
+    """Progress of work in several parts, which may tell how far they are themselves; never back.
+
+    >>> seen = []
+    >>> steps = Steps(lambda done, total: seen.append((done, total)), 20)
+    >>> steps()
+    >>> steps.part(10)(3, 6)
+    >>> steps(10)
+    >>> steps.finish()
+    >>> seen
+    [(1, 20), (6, 20), (11, 20), (20, 20)]
+    """
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done, self._told = progress, total, 0, 0
+
+    def __call__(self, steps: int = 1) -> None:
+        """So many steps more are done."""
+        self._done += steps
+        self._tell(self._done)
+
+    def part(self, steps: int) -> Progress | None:
+        """What a part takes that is so many steps; they are done when that is said."""
+        if self._progress is None:
+            return None
+        return lambda done, total: self._tell(self._done + steps * done // max(total, 1))
+
+    def finish(self) -> None:
+        """All is done, also what turned out not to be needed."""
+        self._tell(self._total)
+
+    def _tell(self, done: int) -> None:
+        done = min(done, self._total)
+        if self._progress is not None and done > self._told:
+            self._told = done
+            self._progress(done, self._total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +156,14 @@ class Counted(ABC):
             return cells
         left, right = self.symbols[cells.keys // size], self.symbols[cells.keys % size]
         return Cells(cells.offsets, left.astype(np.int64) * self.sequences.alphabet_size + right, cells.counts)
+
+    def threads(self, threads: int | None = None, more: int = 0) -> int | None:
+        """How many threads memory allows, each of which takes so many bytes more: as asked for, if others count."""
+        return threads
+
+    def cells_at_most(self) -> int:
+        """Different pairs at a lag, block by block, at most; 0 where others count."""
+        return 0
 
     @property
     def has_codes(self) -> bool:

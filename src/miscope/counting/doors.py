@@ -15,11 +15,20 @@ from miscope.counting.blocks import Blocks, cut_blocks
 from miscope.counting.costs import cheapest, table_bytes
 from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.lags import Lags, parse_lags
-from miscope.counting.memory import Memory, held_bytes, memory_budget
+from miscope.counting.memory import (
+    CELL_BYTES,
+    Memory,
+    held_bytes,
+    kept_tables,
+    lag_bytes,
+    memory_budget,
+    threads_within,
+)
 from miscope.counting.pairs import Fingerprints, PairCounts
-from miscope.counting.tally import BatchKernel, Kernel, PairData
+from miscope.counting.tally import BatchKernel, Kernel, PairData, PartsKernel
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
+from miscope.sequences.stores import is_mapped
 
 if TYPE_CHECKING:
     from miscope.counting.dense import TableKernel
@@ -37,6 +46,7 @@ __all__ = [
 ]
 
 METHODS = ("auto", "dense", "bits", "sparse", "fourier")
+_LEAST_LEFT = 2**22  # bytes beside a kernel that takes the corpus whole, for cells
 
 _T = TypeVar("_T")
 _FEW_LAGS = 100
@@ -112,7 +122,8 @@ def count_pairs(
         Memory grows with the number of different pairs, times lags and blocks.
     """
     check_pair_numbers(sequences)
-    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory)
+    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory, cells=True)
+    threads = counter.threads(threads, counter.cells_at_most() * CELL_BYTES)
     parts = counter.map(lambda kernel, lag: counter.original(kernel.cells(lag)), threads, progress)
     size, alphabet = sequences.alphabet_size, sequences.alphabet
     histogram, n_cut = sequences.histogram(), counter.blocks.n_cut
@@ -140,6 +151,8 @@ class Counter(Counted):
     symbols: np.ndarray  # distinct codes present, ascending
     data: PairData
     memory: int  # bytes that counting may use
+    longest: int  # how often the commonest symbol is
+    cells: bool  # whether only the counts themselves will be asked for, no fingerprints
 
     def __init__(
         self,
@@ -150,17 +163,21 @@ class Counter(Counted):
         right: np.ndarray | None = None,
         aligned: bool = False,
         max_memory: Memory = None,
+        cells: bool = False,
     ) -> None:
         choice(method, METHODS, "method")
+        memory = memory_budget(max_memory)
         lag_array = parse_lags(lags, int(sequences.lengths.max(initial=0)))
         cut = cut_blocks(sequences, blocks)
-        codes, symbols, size = _compact_codes(sequences, right)
+        codes, symbols, counts, size = _compact_codes(sequences, right)
         left, right_codes = codes
         data = PairData(left, right_codes, sequences.offsets, cut.bounds, cut.count, size, aligned)
         if method == "auto" or (method == "fourier" and aligned):  # partners that do not move have no spectrum
             n_lags = min(len(lag_array), _FEW_LAGS) if aligned else len(lag_array)
             method = cheapest(len(left), sequences.n_documents, size, n_lags, cut.count)
-        check_fits(method, data)
+            if method in ("dense", "bits") and kept_tables(method, len(left), size, cut.count) > memory:
+                method = "sparse"
+        check_fits(method, data, memory)
         for name, value in (
             ("sequences", sequences),
             ("lags", lag_array),
@@ -168,7 +185,9 @@ class Counter(Counted):
             ("method", method),
             ("symbols", symbols),
             ("data", data),
-            ("memory", memory_budget(max_memory)),
+            ("memory", memory),
+            ("longest", int(counts.max(initial=0))),
+            ("cells", cells),
         ):
             object.__setattr__(self, name, value)
 
@@ -191,13 +210,64 @@ class Counter(Counted):
     @property
     def streams(self) -> bool:
         """Whether the corpus is read piece by piece, since what the kernel makes of it is larger than memory."""
-        return held_bytes(self.method, len(self.data.left), self.data.alphabet_size, self._mapped) > self.memory
+        return self._held + (self._each + _LEAST_LEFT if self.method == "sparse" else 0) > self.memory
+
+    @property
+    def _held(self) -> int:
+        """Bytes that a kernel holds which takes the corpus whole."""
+        return held_bytes(self.method, len(self.data.left), self.data.alphabet_size, self._mapped)
+
+    @property
+    def _each(self) -> int:
+        """Bytes that each thread takes at a lag."""
+        if self.method == "fourier":
+            return 0  # it counts all lags at once, within its memory
+        data = self.data
+        n = 0 if self.cells and self.method == "sparse" else len(data.left)
+        return lag_bytes(self.method, n, data.alphabet_size, data.n_blocks, self.longest)
+
+    def threads(self, threads: int | None = None, more: int = 0) -> int:
+        """How many threads memory allows, each of which takes so many bytes more.
+
+        Raises
+        ------
+        InputError
+            If there is not memory enough for one.
+        """
+        held, each = self._held_and_each
+        if more and held + each + more > self.memory:
+            raise InputError(
+                f"to look at the counts of one lag takes about {(held + each + more) / 1e6:,.0f} MB, and "
+                f"{self.memory / 1e6:,.0f} MB may be used: allow more (max_memory), or take fewer kinds of symbols "
+                "(classes, such as top:1000) or fewer blocks"
+            )
+        return threads_within(thread_count(threads), self.memory - held, each + more)
+
+    def memory_left(self, threads: int) -> int:
+        """Bytes that are left beside what so many threads take."""
+        held, each = self._held_and_each
+        return max(0, self.memory - held - threads * each)
+
+    @property
+    def _held_and_each(self) -> tuple[int, int]:
+        """Bytes that are held, be it of the whole corpus or of a part of it, and that each thread takes beside them."""
+        if not self.streams:
+            return self._held, self._each
+        if self.method != "sparse":
+            return self.memory // 2, self._each // 4
+        data = self.data
+        return self.memory // 2, lag_bytes(self.method, 0, data.alphabet_size, data.n_blocks, self.longest)
+
+    def cells_at_most(self) -> int:
+        """Different pairs at a lag, block by block, at most."""
+        tables = max(self.data.n_blocks, 1)
+        return min(len(self.data.left), tables * len(self.symbols) ** 2)
 
     @property
     def _mapped(self) -> int:
         """Bytes of codes that lie on disk, and that every lag would read again if they did not fit into memory."""
         sides = {id(side): side for side in (self.data.left, self.data.right)}
-        return sum(side.nbytes for side in sides.values() if _is_mapped(side))
+        return sum(side.nbytes for side in sides.values() if is_mapped(side))
 
     def map(
         self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None
@@ -205,9 +275,9 @@ class Counter(Counted):
         """Run ``task(kernel, lag)`` for every lag, on a pool of threads; results in the order of the lags."""
         report = _Report(progress, sum(self.pairs_at(int(lag)) for lag in self.lags))
         kernel = self.kernel()
-        with ThreadPoolExecutor(thread_count(threads)) as pool:
+        with ThreadPoolExecutor(self.threads(threads)) as pool:
             try:
-                if not isinstance(kernel, BatchKernel):
+                if not isinstance(kernel, BatchKernel) or (self.cells and isinstance(kernel, PartsKernel)):
                     return self._tasks(pool, kernel, task, self.lags, report.add)
                 found: list[_T] = []
                 for batch in kernel.batches():
@@ -274,16 +344,6 @@ class _Report:
             self._progress(self._done, self._total)
 
 
-def _is_mapped(array: np.ndarray) -> bool:
-    """Whether an array lies in a file rather than in memory."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return True
-        base = base.base
-    return not isinstance(base, type(None) | bytes | bytearray | np.ndarray)
-
-
 def thread_count(threads: int | None = None) -> int:
     """Number of threads to use: as asked for, or all cores that this process may use."""
     if threads is None:
@@ -296,29 +356,34 @@ def thread_count(threads: int | None = None) -> int:
 
 def _compact_codes(
     sequences: Sequences, right: np.ndarray | None
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, int]:
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray, int]:
     """Codes without the unused ones where the alphabet is far larger than the data (hashes, say)."""
     codes, size = sequences.codes, sequences.alphabet_size
     if size <= 2**16 or size <= 4 * len(codes):
-        symbols = np.flatnonzero(sequences.histogram())
-        return (codes, codes if right is None else right), symbols, size
-    symbols, compacted = np.unique(codes, return_inverse=True)
+        counts = sequences.histogram()
+        return (codes, codes if right is None else right), np.flatnonzero(counts), counts, size
+    symbols, compacted, counts = np.unique(codes, return_inverse=True, return_counts=True)
     compacted = compacted.astype(np.uint32)
     other = compacted if right is None else np.searchsorted(symbols, right).astype(np.uint32)
-    return (compacted, other), symbols, len(symbols)
+    return (compacted, other), symbols, counts, len(symbols)
 
 
-def check_fits(method: str, data: PairData) -> None:
-    """Refuse tables that no memory holds, and alphabets that are too large for bits."""
+def check_fits(method: str, data: PairData, memory: int = 2**62) -> None:
+    """Refuse tables that memory does not hold, and alphabets that are too large for bits."""
     if method == "bits" and data.alphabet_size > _MOST_BITS_SYMBOLS:
         raise InputError(
             f'method "bits" is for at most {_MOST_BITS_SYMBOLS} symbols, not {data.alphabet_size}: use "auto"'
         )
-    if (
-        method not in ("sparse", "fourier")
-        and (needed := table_bytes(data.alphabet_size, data.n_blocks)) > _MOST_TABLE_BYTES
-    ):
+    if method not in ("dense", "bits"):
+        return
+    size, blocks = data.alphabet_size, data.n_blocks
+    if (needed := table_bytes(size, blocks)) > _MOST_TABLE_BYTES:
         raise InputError(
-            f'method "{method}" would need {needed / 2**30:.1f} GiB of tables a thread for {data.alphabet_size:,} '
-            f'symbols and {data.n_blocks} blocks: use "sparse" or "auto"'
+            f'method "{method}" would need {needed / 2**30:.1f} GiB of tables a thread for {size:,} symbols and '
+            f'{blocks} blocks: use "sparse" or "auto"'
+        )
+    if (needed := kept_tables(method, len(data.left), size, blocks)) > memory:
+        raise InputError(
+            f'method "{method}" takes {needed / 1e6:,.0f} MB of tables for {size:,} symbols and {blocks} blocks, and '
+            f'{memory / 1e6:,.0f} MB may be used: use "sparse" or "auto", or allow more (max_memory)'
         )

@@ -7,7 +7,7 @@ import json
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,20 @@ from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import CorpusSummary, Progress
 from miscope.counting.doors import Counter, check_pair_numbers
 from miscope.counting.lags import Lags, parse_lags
-from miscope.counting.memory import Memory
+from miscope.counting.memory import CELL_BYTES, Memory, expected_cells
+from miscope.counting.merging import fill
 from miscope.counting.pairs import PairCounts
-from miscope.counting.tally import Cells, Kernel
+from miscope.counting.tally import Cells, Kernel, PartsKernel
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences
 
-__all__ = ["count_to_file", "is_pair_counts", "load", "save"]
+__all__ = ["count_to_file", "is_pair_counts", "load", "predicted_bytes", "save"]
 
 _FORMAT = "miscope.pair_counts"
 _VERSION = 2
+_PARTS_VERSION = 3  # of what lies unfinished
 _CELL_BYTES = 16
+_LEAST_CELLS = 2**16  # positions whose pairs are counted at a time
 _COLUMNS = ("lags", "offsets", "keys", "counts", "lengths", "histogram")
 
 
@@ -193,7 +196,7 @@ def count_to_file(
     check_pair_numbers(sequences)
     lag_array = parse_lags(lags, sequences.longest)
     cut = cut_blocks(sequences, blocks)
-    settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _VERSION}
+    settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _PARTS_VERSION}
     folder = Path(f"{path}.part")
     _prepare(folder, path, settings, fresh)
     done = [int(lag) for lag in lag_array if _is_whole(_file(folder, int(lag)), max(cut.count, 1))]
@@ -205,14 +208,17 @@ def count_to_file(
             progress(pairs_done + pairs, pairs_done + total)
 
     if left:
-        counter = Counter(sequences, left, blocks, method, max_memory=max_memory)
+        counter = Counter(sequences, left, blocks, method, max_memory=max_memory, cells=True)
+
+        at_once = counter.threads(threads, _LEAST_CELLS * CELL_BYTES)
+        most = _cells_at_once(counter, at_once)
 
         def count(kernel: Kernel, lag: int) -> None:
-            cells = counter.original(kernel.cells(lag))
-            _check_room(folder, cells, len(left) + len(lag_array))
-            _save_cells(_file(folder, lag), cells)
+            parts = kernel.cell_parts(lag, most) if isinstance(kernel, PartsKernel) else [kernel.cells(lag)]
+            n = _save_cells(_file(folder, lag), map(counter.original, parts))
+            _check_room(folder, n, len(left) + len(lag_array))
 
-        counter.map(count, threads, report)
+        counter.map(count, at_once, report)
     summary = CorpusSummary(
         sequences.lengths,
         sequences.alphabet_size,
@@ -224,6 +230,28 @@ def count_to_file(
     _join(folder, path, lag_array, cut.count, summary)
     shutil.rmtree(folder)
     return load(path)
+
+
+def predicted_bytes(sequences: Sequences, lags: Lags = None, blocks: int = 32) -> int:
+    """Bytes that a file of counts will have, about: as many as if symbols were independent, which is more, as a rule.
+
+    Examples
+    --------
+    >>> import miscope as ms
+    >>> predicted_bytes(ms.Sequences.from_arrays([0, 1, 0, 1, 1] * 100), lags=[1, 2], blocks=0)
+    128
+    """
+    histogram, n_blocks = sequences.histogram(), cut_blocks(sequences, blocks).count
+    total = 0
+    for lag in parse_lags(lags, sequences.longest):
+        pairs = int(np.maximum(sequences.lengths - lag, 0).sum())
+        total += expected_cells(histogram, pairs, n_blocks)
+    return _CELL_BYTES * total
+
+
+def _cells_at_once(counter: Counter, threads: int) -> int:
+    """Positions whose pairs each thread makes cells of at a time."""
+    return max(_LEAST_CELLS, counter.memory_left(threads) // threads // CELL_BYTES)
 
 
 def _digest(sequences: Sequences) -> str:
@@ -263,9 +291,9 @@ def _file(folder: Path, lag: int) -> Path:
     return folder / f"lag-{lag}.npz"
 
 
-def _check_room(folder: Path, cells: Cells, n_lags: int) -> None:
+def _check_room(folder: Path, n_cells: int, n_lags: int) -> None:
     """Refuse to begin what the disk will not hold: so many lags more, about as large as this one."""
-    needed, free = n_lags * _CELL_BYTES * len(cells.keys), shutil.disk_usage(folder).free
+    needed, free = n_lags * _CELL_BYTES * n_cells, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
             f"these counts would take about {needed / 1e9:.1f} GB on disk, and {free / 1e9:.1f} GB are free: count "
@@ -273,9 +301,16 @@ def _check_room(folder: Path, cells: Cells, n_lags: int) -> None:
         )
 
 
-def _save_cells(file: Path, cells: Cells) -> None:
-    with atomic_path(file) as temporary:
-        np.savez(temporary, offsets=cells.offsets, keys=cells.keys, counts=cells.counts)
+def _save_cells(file: Path, parts: Iterable[Cells]) -> int:
+    """Write ranges of left symbols one after the other, as they come; returns how many cells there are."""
+    n = 0
+    with atomic_path(file) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for k, part in enumerate(parts):
+            for name, array in part._asdict().items():
+                with archive.open(f"{name}-{k}.npy", "w", force_zip64=True) as into:
+                    np.lib.format.write_array(into, array)
+            n += len(part.keys)
+    return n
 
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -285,43 +320,43 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFi
 def _is_whole(file: Path, n_offsets: int) -> bool:
     """Whether a lag was counted and its piece is as it was written (its checksums are, and its parts fit)."""
     try:
-        cells = _read_cells(file)
+        whole = [
+            len(part.offsets) == n_offsets + 1 and part.offsets[-1] == len(part.keys) == len(part.counts)
+            for part in _read_cells(file)
+        ]
     except _DAMAGED:
         return False
-    return bool(len(cells.offsets) == n_offsets + 1 and cells.offsets[-1] == len(cells.keys) == len(cells.counts))
+    return bool(whole) and all(whole)
 
 
-def _read_cells(file: Path) -> Cells:
+def _read_cells(file: Path) -> Iterator[Cells]:
+    """The ranges of left symbols that a piece holds, one after the other."""
     with file.open("rb") as opened, np.load(opened) as held:  # numpy leaves a file open that is no archive
-        return Cells(held["offsets"], held["keys"], held["counts"])
+        for k in range(len(held.files) // len(Cells._fields)):
+            yield Cells(*(held[f"{name}-{k}"] for name in Cells._fields))
 
 
-def _cells(folder: Path, lags: Iterable[int]) -> Iterable[Cells]:
-    for lag in lags:
-        try:
-            yield _read_cells(_file(folder, lag))
-        except _DAMAGED as error:
-            raise FormatError(
-                f"{str(_file(folder, lag))!r} was damaged while others were counted ({error}): count again, by the "
-                "same command, which goes on with all other lags"
-            ) from None
+def _cells(folder: Path, lag: int) -> Iterator[Cells]:
+    """The ranges of left symbols at a lag, one after the other."""
+    try:
+        yield from _read_cells(_file(folder, lag))
+    except _DAMAGED as error:
+        raise FormatError(
+            f"{str(_file(folder, lag))!r} was damaged while others were counted ({error}): count again, by the same "
+            "command, which goes on with all other lags"
+        ) from None
 
 
 def _join(folder: Path, path: str | Path, lags: np.ndarray, n_blocks: int, corpus: CorpusSummary) -> None:
     """Put the lags into one file, through columns that lie on disk until they are written."""
-    sizes, ends = [], []
-    for cells in _cells(folder, lags.tolist()):
-        sizes.append(np.diff(cells.offsets))
-        ends.append(len(cells.keys))
-    n = sum(ends)
+    sizes = [np.sum([np.diff(part.offsets) for part in _cells(folder, lag)], axis=0) for lag in lags.tolist()]
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+    n, width = int(offsets[-1]), max(n_blocks, 1)
     keys, counts = (
         np.asarray(np.memmap(folder / f"{name}.tmp", np.int64, "w+", shape=(n,)) if n else np.zeros(0, np.int64))
         for name in ("keys", "counts")
     )
-    start = 0
-    for cells, size in zip(_cells(folder, lags.tolist()), ends, strict=True):
-        keys[start : start + size], counts[start : start + size] = cells.keys, cells.counts
-        start += size
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+    for i, lag in enumerate(lags.tolist()):
+        fill(_cells(folder, lag), offsets[i * width : (i + 1) * width + 1], keys, counts)
     about = PairCounts(lags, n_blocks, corpus.alphabet_size, offsets, keys, counts, corpus.alphabet, corpus)
     save(about, path)

@@ -11,6 +11,7 @@ changes at the entries: a cell of count ``n`` of which block ``j`` holds ``m`` l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +28,12 @@ __all__ = [
     "pair_tally_whole",
     "settle",
     "side_tally",
+    "sorted_cells",
+    "symbol_ranges",
     "tally_entries",
 ]
+
+_PIECE = 1 << 20  # positions at a time, where what is made of them on the way is wider than what is kept
 
 
 class _Groups(NamedTuple):
@@ -45,10 +50,10 @@ class SparseKernel:
     def __init__(self, data: PairData) -> None:
         self.data = data
         self.groups = _group(data.left, data.offsets, data.alphabet_size)
-        block_type = np.uint16 if len(data.bounds) <= 2**16 else np.uint32
-        block = np.searchsorted(data.bounds, self.groups.position, side="right")
-        block -= 1
-        self.block = block.astype(block_type)
+        self.block = np.empty(len(data.left), np.uint16 if len(data.bounds) <= 2**16 else np.uint32)
+        for start in range(0, len(self.block), _PIECE):
+            piece = slice(start, start + _PIECE)
+            self.block[piece] = np.searchsorted(data.bounds, self.groups.position[piece], side="right") - 1
         self.longest = int(np.diff(self.groups.starts).max())
 
     def fingerprints(self, lag: int) -> LagFingerprints:
@@ -65,13 +70,40 @@ class SparseKernel:
 
     def cells(self, lag: int) -> Cells:
         """Count one lag and return the counts."""
-        data = self.data
-        block, keys, counts = pair_cells(
-            data.right, *self.groups, self.block, lag, data.shift(lag), data.alphabet_size, self.longest
-        )
-        order = np.lexsort((keys, block))
-        offsets = np.searchsorted(block[order], np.arange(len(data.bounds))).astype(np.int64)
-        return Cells(offsets, keys[order], counts[order])
+        return next(self.cell_parts(lag, len(self.data.left)))
+
+    def cell_parts(self, lag: int, most: int) -> Iterator[Cells]:
+        """The counts at one lag in ranges of left symbols, ascending, of so many positions (or one symbol) each."""
+        data, (starts, position, after) = self.data, self.groups
+        for first, last in symbol_ranges(starts, most):
+            groups = (starts[first : last + 1], position, after, self.block)
+            found = pair_cells(data.right, *groups, lag, data.shift(lag), data.alphabet_size, self.longest)
+            yield sorted_cells(found, first * data.alphabet_size, len(data.bounds))
+
+
+def symbol_ranges(starts: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """Neighbouring symbols with so many positions together at most, or one symbol; `starts` as in groups.
+
+    >>> list(symbol_ranges(np.array([0, 2, 3, 9, 9]), 3))
+    [(0, 2), (2, 4)]
+    """
+    first, size = 0, len(starts) - 1
+    while first < size:
+        last = int(np.searchsorted(starts, starts[first] + most, side="right")) - 1
+        last = min(size, max(last, first + 1))
+        if last + 1 == size and starts[last] == starts[size]:
+            last = size
+        yield first, last
+        first = last
+
+
+def sorted_cells(found: tuple[np.ndarray, np.ndarray, np.ndarray], first: int, n_bounds: int) -> Cells:
+    """Cells of a range of left symbols, block by block; keys begin at that of the first symbol."""
+    block, keys, counts = found
+    order = np.lexsort((keys, block))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=n_bounds - 1))]).astype(np.int64)
+    keys += first
+    return Cells(offsets, keys[order], counts[order].astype(np.int64))
 
 
 def _group(codes: np.ndarray, offsets: np.ndarray, alphabet_size: int) -> _Groups:
@@ -278,9 +310,10 @@ def pair_cells(right, starts, position, after, block, lag, shift, alphabet_size,
     where = np.zeros(alphabet_size, np.uint32)
     entries = (np.empty(longest, np.uint32), np.empty(longest, block.dtype), np.empty(longest, np.uint32))
     symbols, blocks, counts = entries
-    out_block = np.empty(len(position), np.int64)
-    out_key = np.empty(len(position), np.int64)
-    out_count = np.empty(len(position), np.int64)
+    room = starts[-1] - starts[0]
+    out_block = np.empty(room, block.dtype)
+    out_key = np.empty(room, np.int64)
+    out_count = np.empty(room, np.uint32)
     end = 0
     for a in range(len(starts) - 1):
         n = _gather(right, position, after, block, starts[a], starts[a + 1], lag, shift, where, entries)

@@ -11,6 +11,7 @@ import numpy as np
 from miscope.counting.blocks import Blocks
 from miscope.counting.counted import CorpusSummary, Counted, Progress
 from miscope.counting.doors import thread_count
+from miscope.counting.memory import CELL_BYTES, Memory, memory_budget, threads_within
 from miscope.counting.merging import add_cells, cell_fingerprints
 from miscope.counting.pairs import PairCounts
 from miscope.counting.tally import Cells, Kernel, LagFingerprints, PairData
@@ -19,6 +20,7 @@ from miscope.errors import InputError
 __all__ = ["StoredCounts"]
 
 _T = TypeVar("_T")
+_LEAST_CELLS = 2**16  # that are read at a time
 
 
 class StoredCounts(Counted):
@@ -32,11 +34,20 @@ class StoredCounts(Counted):
         Which of their lags are wanted, ascending; None for all.
     blocks
         Whether their blocks are to be left out in turn.
+    max_memory
+        As for `count_pairs`. Cells that lie in a file are read a part at a time.
     """
 
-    def __init__(self, counts: PairCounts, lags: np.ndarray | None = None, blocks: bool = True) -> None:
+    def __init__(
+        self,
+        counts: PairCounts,
+        lags: np.ndarray | None = None,
+        blocks: bool = True,
+        max_memory: Memory = None,
+    ) -> None:
         nothing = np.zeros(0, np.uint8)
-        self._counts = counts
+        self._counts, self.memory = counts, memory_budget(max_memory)
+        self._at_once = 1  # lags
         self._index = {int(lag): i for i, lag in enumerate(counts.lags)}
         self.lags = counts.lags if lags is None else lags
         missing = [int(lag) for lag in self.lags if int(lag) not in self._index]
@@ -74,13 +85,36 @@ class StoredCounts(Counted):
 
     def fingerprints(self, lag: int) -> LagFingerprints:
         """Fingerprints of the counts at one lag."""
-        return cell_fingerprints(self.cells(lag), self.data.alphabet_size, self.data.n_blocks)
+        most = max(_LEAST_CELLS, self.memory // self._at_once // CELL_BYTES - self.data.alphabet_size)
+        cells = self._counts.cells(self._index[lag])
+        return cell_fingerprints(cells, self.data.alphabet_size, self.data.n_blocks, most)
+
+    def threads(self, threads: int | None = None, more: int = 0) -> int:
+        """How many threads memory allows, each of which takes so many bytes more.
+
+        Raises
+        ------
+        InputError
+            If there is not memory enough for one.
+        """
+        if more > self.memory:
+            raise InputError(
+                f"to look at the counts of one lag takes about {more / 1e6:,.0f} MB, and {self.memory / 1e6:,.0f} MB "
+                "may be used: allow more (max_memory), or count fewer kinds of symbols (classes, such as top:1000)"
+            )
+        return threads_within(thread_count(threads), self.memory, max(more, 48 * self.data.alphabet_size))
+
+    def cells_at_most(self) -> int:
+        """Different pairs at a lag, block by block, at most."""
+        counts, width = self._counts, max(self._counts.n_blocks, 1)
+        return int(np.diff(counts.offsets[::width]).max(initial=0))
 
     def map(
         self, task: Callable[[Kernel, int], _T], threads: int | None = None, progress: Progress | None = None
     ) -> list[_T]:
         """Run ``task(kernel, lag)`` for every lag, on a pool of threads; results in the order of the lags."""
-        with ThreadPoolExecutor(thread_count(threads)) as pool:
+        self._at_once = self.threads(threads)
+        with ThreadPoolExecutor(self._at_once) as pool:
             futures = [pool.submit(task, self, int(lag)) for lag in self.lags]
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()

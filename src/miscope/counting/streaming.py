@@ -22,7 +22,16 @@ from numba import njit
 
 from miscope.counting.dense import TableKernel, empty_tables
 from miscope.counting.fingerprint import FingerprintArray
-from miscope.counting.sparse import leave_out, pair_cells, pair_tally, pair_tally_whole, side_tally
+from miscope.counting.merging import joined_cells
+from miscope.counting.sparse import (
+    leave_out,
+    pair_cells,
+    pair_tally,
+    pair_tally_whole,
+    side_tally,
+    sorted_cells,
+    symbol_ranges,
+)
 from miscope.counting.tally import SMALL, Cells, LagFingerprints, PairData, compact
 
 __all__ = ["StreamedSparse", "StreamedTables"]
@@ -34,10 +43,14 @@ Done = Callable[[int], object]
 _Tally = tuple[np.ndarray, np.ndarray]
 
 
-def _pieces(data: PairData, longest: int) -> Iterator[tuple[PairData, int, int]]:
-    """The corpus piece by piece, in memory: its data, the first block and the first position of each."""
-    n = len(data.left)
-    step = max(PIECE, 2 * longest)
+def _pieces(data: PairData, longest: int, memory: int) -> Iterator[tuple[PairData, int, int]]:
+    """The corpus piece by piece, in memory: its data, the first block and the first position of each.
+
+    Two pieces at a time, and where each symbol of one goes, take a quarter of the memory, unless the largest lag takes
+    more.
+    """
+    n, each = len(data.left), 16 + 4 * data.left.dtype.itemsize
+    step = max(min(PIECE, max(1, memory // 4 // each)), 2 * longest)
 
     def read(start: int) -> tuple[PairData, int, int]:
         part, block = data.part(start, min(start + step, n), longest)
@@ -97,7 +110,7 @@ class StreamedTables(TableKernel):
     def count(self, lags: np.ndarray, pool: Executor, done: Done) -> None:
         """Read the corpus once, and count these lags."""
         self._tables = {int(lag): empty_tables(self.data) for lag in lags}
-        for piece, block, _ in _pieces(self.data, int(lags[-1])):
+        for piece, block, _ in _pieces(self.data, int(lags[-1]), self._memory):
             kernel = self._kernel(piece)
             reach = slice(block, block + len(piece.bounds) - 1)
             tasks = [pool.submit(kernel.add, lag, tables[reach]) for lag, tables in self._tables.items()]
@@ -172,9 +185,11 @@ class StreamedSparse:
         self._block_type = np.uint16 if len(data.bounds) <= 2**16 else np.uint32
 
     def batches(self) -> list[np.ndarray]:
-        """All lags at once, unless the memory would then hold less than a hundredth of the positions."""
+        """All lags at once, unless memory then held less than a hundredth of positions, or tallies took an eighth."""
         least = max(int(self._counts.max()), len(self.data.left) // 100, 1)
-        return _batches(self._lags, (self._memory // 2 // least - self._fixed()) // self._partner_bytes())
+        gathered = (self._memory // 2 // least - self._fixed()) // self._partner_bytes()
+        tallied = self._memory // 8 // (3 * 8 * SMALL * (self.data.n_blocks + 1))
+        return _batches(self._lags, min(gathered, max(1, tallied)))
 
     def count(self, lags: np.ndarray, pool: Executor, done: Done) -> None:
         """Read the corpus once for each range of symbols, and count these lags."""
@@ -184,6 +199,7 @@ class StreamedSparse:
             held = self._gather(first, last, lags, pool)
             self._tally(sums, block_pairs, held, lags, pool)
             done(int(sum(np.count_nonzero(held.after > lag) for lag in lags)))
+            del held  # before the next range is gathered
         for k, lag in enumerate(lags):
             joint, left, right = (each.fingerprints() for each in sums[k])
             if self.data.right is not self.data.left:
@@ -209,19 +225,19 @@ class StreamedSparse:
 
     def cells(self, lag: int) -> Cells:
         """Read the corpus again, and keep the counts at one lag."""
-        parts = []
+        return joined_cells(list(self.cell_parts(lag, len(self.data.left))))
+
+    def cell_parts(self, lag: int, most: int) -> Iterator[Cells]:
+        """The counts at one lag in ranges of left symbols, ascending, of so many positions (or one symbol) each."""
         with self._lock, ThreadPoolExecutor(1) as pool:
-            for first, last in self._ranges(1):
+            for first, last in self._ranges(1, most):
                 held = self._gather(first, last, np.array([lag]), pool)
                 longest = int(np.diff(held.starts).max(initial=0))
-                block, keys, counts = pair_cells(
+                found = pair_cells(
                     held.partner[0], *self._groups(held), held.block, lag, 0, self.data.alphabet_size, longest
                 )
-                parts.append((block, keys + first * self.data.alphabet_size, counts))
-        block, keys, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-        order = np.lexsort((keys, block))
-        offsets = np.searchsorted(block[order], np.arange(len(self.data.bounds))).astype(np.int64)
-        return Cells(offsets, keys[order], counts[order])
+                del held  # before the next range is gathered
+                yield sorted_cells(found, first * self.data.alphabet_size, len(self.data.bounds))
 
     def _groups(self, held: _Gathered) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return held.starts, np.arange(len(held.after), dtype=self._index_type), held.after
@@ -262,18 +278,11 @@ class StreamedSparse:
     def _partner_bytes(self) -> int:
         return int(self.data.right.dtype.itemsize)
 
-    def _ranges(self, n_lags: int) -> list[tuple[int, int]]:
+    def _ranges(self, n_lags: int, most: int = 2**62) -> list[tuple[int, int]]:
         """Ranges of left symbols whose positions and partners half of the memory holds."""
-        most = self._memory // 2 // (self._fixed() + n_lags * self._partner_bytes())
+        most = min(most, self._memory // 2 // (self._fixed() + n_lags * self._partner_bytes()))
         before = np.concatenate([[0], np.cumsum(self._counts)])
-        ranges, first, size = [], 0, self.data.alphabet_size
-        while first < size:
-            last = int(np.searchsorted(before, before[first] + most, side="right")) - 1
-            last = min(size, max(last, first + 1))
-            if before[last] > before[first]:
-                ranges.append((first, last))
-            first = last
-        return ranges
+        return [(first, last) for first, last in symbol_ranges(before, most) if before[last] > before[first]]
 
     def _gather(self, first: int, last: int, lags: np.ndarray, pool: Executor) -> _Gathered:
         """One reading: positions of the symbols ``first <= a < last`` and their partners."""
@@ -289,7 +298,7 @@ class StreamedSparse:
         )
         free = starts[:-1].copy()
         offsets = self.data.offsets
-        for piece, _, start in _pieces(self.data, int(lags[-1])):
+        for piece, _, start in _pieces(self.data, int(lags[-1]), self._memory):
             end = min(start + len(piece.left), int(offsets[-1]))
             document = int(np.searchsorted(offsets, start, side="right")) - 1
             slots, at = _place(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -11,7 +11,7 @@ from numba import njit
 
 from miscope.counting.fingerprint import FingerprintArray
 
-__all__ = ["SMALL", "BatchKernel", "Cells", "Kernel", "LagFingerprints", "PairData", "compact", "tally"]
+__all__ = ["SMALL", "BatchKernel", "Cells", "Kernel", "LagFingerprints", "PairData", "PartsKernel", "compact", "tally"]
 
 SMALL = 4096
 """Counts below this are tallied in an array; cells above it are few, since counts add up to the number of pairs."""
@@ -87,6 +87,15 @@ class Kernel(Protocol):
 
     def cells(self, lag: int) -> Cells:
         """Count one lag and return the counts."""
+        ...
+
+
+@runtime_checkable
+class PartsKernel(Kernel, Protocol):
+    """A kernel that gives the counts at a lag in parts, for corpora with more different pairs than memory holds."""
+
+    def cell_parts(self, lag: int, most: int) -> Iterator[Cells]:
+        """The counts at one lag in ranges of left symbols, ascending, of so many positions (or one symbol) each."""
         ...
 
 

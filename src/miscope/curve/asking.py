@@ -13,6 +13,7 @@ from miscope.counting.counted import Counted, Progress
 from miscope.counting.doors import Counter, thread_count
 from miscope.counting.fingerprint import FingerprintArray
 from miscope.counting.fourier import FourierKernel
+from miscope.counting.memory import CELL_BYTES
 from miscope.counting.tally import Cells, Kernel, LagFingerprints
 from miscope.curve.result import QUANTITIES
 from miscope.errors import InputError, choice
@@ -26,6 +27,7 @@ __all__ = ["LagResult", "Question", "ask_all", "between_anchors", "is_drawn", "n
 
 _MOST_NULL_SYMBOLS = 2048  # beyond, the tables of a document null are drawn rather than computed
 _MOST_NULL_WORK = 50_000_000
+_TABLES = 48  # bytes a pair of symbols, of the tables of a document null
 _ANCHORS = 8
 _MOST_EXACT = 1024  # lags up to which the null is computed at each
 _FIRST = 33  # of more, those that it is computed at to begin with
@@ -58,7 +60,15 @@ class LagResult(NamedTuple):
 
 
 class Question(Protocol):
-    """An estimate to be made at one lag, whatever kernel counts."""
+    """An estimate to be made at one lag, whatever kernel counts.
+
+    Attributes
+    ----------
+    working
+        Bytes that it takes at a lag, beside what the kernel takes for fingerprints.
+    """
+
+    working: int
 
     def __call__(self, kernel: Kernel, lag: int) -> LagResult:
         """Count one lag and estimate."""
@@ -89,13 +99,15 @@ def is_drawn(null: nulls.Null, counter: Counted, quantity: str) -> bool:
     if null == "global" or len(lengths) == 1:
         return False
     most = max(_MOST_NULL_WORK, 50 * counter.sequences.n_symbols)
+    if isinstance(counter, Counter) and _TABLES * size**2 > counter.memory // 2:
+        return True
     return size > _MOST_NULL_SYMBOLS or nulls.document_work(lengths, size) > most
 
 
 def ask_all(counter: Counted, ask: Question, threads: int | None, progress: Progress | None) -> list[LagResult]:
     """Ask at every lag; of a kernel that counts all lags at once, for many lags at a time."""
     if not (isinstance(counter, Counter) and counter.method == "fourier" and isinstance(ask, _Information)):
-        return counter.map(ask, threads, progress)
+        return counter.map(ask, counter.threads(threads, ask.working), progress)
     return [result for part in counter.map_parts(ask.many, threads, progress) for result in part]
 
 
@@ -210,6 +222,7 @@ class _Information:
         _, first = np.unique(np.round(share * _ANCHORS), return_index=True)
         self._anchors = {int(lag) for lag in counter.lags[first]}
         self._exact = self._anchors if len(counter.lags) > _MOST_EXACT else set(counter.lags.tolist())
+        self.working = _TABLES * counter.data.alphabet_size**2 if self._composed else 0
 
     def __call__(self, kernel: Kernel, lag: int) -> LagResult:
         counts = kernel.fingerprints(lag)
@@ -299,6 +312,7 @@ class _Bracket:
 
     def __init__(self, counter: Counted) -> None:
         self._data = counter.data
+        self.working = 2 * CELL_BYTES * counter.cells_at_most()
         if self._data.n_blocks < 2:
             raise InputError('estimator="bracket" learns on all blocks but one, in turn: give blocks, for example 32')
 
@@ -313,6 +327,7 @@ class _Association:
 
     def __init__(self, quantity: str, counter: Counted, numbers: np.ndarray | None) -> None:
         self._quantity, self._data, self._numbers = quantity, counter.data, numbers
+        self.working = 2 * CELL_BYTES * counter.cells_at_most()
 
     def __call__(self, kernel: Kernel, lag: int) -> LagResult:
         cells = kernel.cells(lag)

@@ -12,6 +12,7 @@ from scipy import special
 
 from miscope.atomic import write_json
 from miscope.counting.blocks import cut_blocks
+from miscope.counting.counted import Progress
 from miscope.counting.doors import count_pairs
 from miscope.counting.tally import Cells
 from miscope.curve.measuring import as_sequences
@@ -159,7 +160,14 @@ def _plain(value: Any) -> Any:
 
 
 def contributions(
-    sequences: Any, lag: int, *, top: int = 20, blocks: int = 32, null: str = "global", label: str | None = None
+    sequences: Any,
+    lag: int,
+    *,
+    top: int = 20,
+    blocks: int = 32,
+    null: str = "global",
+    label: str | None = None,
+    progress: Progress | None = None,
 ) -> Contributions:
     """Say which pairs of symbols carry the mutual information at a lag.
 
@@ -178,6 +186,8 @@ def contributions(
         independent inside each document, whose compositions differ).
     label
         Name of the data; default: their own.
+    progress
+        Called with pairs counted and pairs in all.
 
     Returns
     -------
@@ -221,7 +231,7 @@ def contributions(
     if isinstance(lag, bool) or not isinstance(lag, int | np.integer):
         raise InputError(f"contributions are of one lag, a whole number, not {lag!r}")
     data = as_sequences(sequences)
-    counts = count_pairs(data, [int(lag)], blocks=blocks)
+    counts = count_pairs(data, [int(lag)], blocks=blocks, progress=progress)
     cells = counts.cells(0)
     if len(cells.keys) == 0:
         raise InputError(f"there is no pair at lag {lag}")

@@ -173,7 +173,7 @@ def measure(
     counter: Counted
     with ExitStack() as stack:
         if isinstance(source, PairCounts):
-            counter = _stored(source, lags, blocks, null, quantity, n_quantiles)
+            counter = _stored(source, lags, blocks, null, quantity, n_quantiles, max_memory)
         elif cluster is not None or isinstance(source, Shards):
             data = source if isinstance(source, Shards) else as_sequences(source, n_quantiles)
             counter = stack.enter_context(_on_cluster(cluster, data, lags, blocks, method, null, quantity, max_memory))
@@ -225,7 +225,13 @@ def _check_null(null: nulls.Null, quantity: str, why: str, instead: str) -> None
 
 
 def _stored(
-    counts: PairCounts, lags: Lags, blocks: int, null: nulls.Null, quantity: str, n_quantiles: int | None
+    counts: PairCounts,
+    lags: Lags,
+    blocks: int,
+    null: nulls.Null,
+    quantity: str,
+    n_quantiles: int | None,
+    max_memory: Memory,
 ) -> StoredCounts:
     """Counts at hand, after a look at what is asked of them."""
     _check_null(null, quantity, "there are only their counts", "measure the data")
@@ -238,7 +244,7 @@ def _stored(
         )
     longest = 2**62 if counts.corpus is None else int(counts.corpus.lengths.max())
     wanted = None if lags is None else parse_lags(lags, longest)
-    return StoredCounts(counts, wanted, blocks=blocks != 0)
+    return StoredCounts(counts, wanted, blocks != 0, max_memory)
 
 
 def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:

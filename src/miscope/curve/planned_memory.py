@@ -9,6 +9,7 @@ import numpy as np
 from miscope.counting.correlation import Length
 from miscope.counting.doors import Counter
 from miscope.counting.fourier import FourierKernel
+from miscope.counting.memory import lag_bytes
 from miscope.counting.streaming import PIECE
 from miscope.counting.tally import SMALL
 
@@ -53,7 +54,7 @@ def peak_bytes(
     """
     data, n_lags, counts = counter.data, len(counter.lags), counter.sequences.histogram()
     n, size, tables = len(data.left), data.alphabet_size, max(data.n_blocks, 1)
-    threads = min(threads, n_lags)
+    threads = min(counter.threads(threads), n_lags)
     made, held, each = _kernel(counter, kernel, cells)
     each += _fingerprints(counter, counts, cells)
     with_null = null != "none" and not cells
@@ -86,7 +87,7 @@ def _kernel(counter: Counter, kernel: Any, cells: bool) -> tuple[int, int, int]:
         working = table + 16 * size**2 + (40 * _cells(counter) if cells else 0)
         if counter.streams:
             batch = max(len(each) for each in kernel.batches())
-            pieces = 2 * min(PIECE, n) * data.left.dtype.itemsize
+            pieces = min(2 * min(PIECE, n) * data.left.dtype.itemsize, counter.memory // 4)
             return 0, pieces + batch * table, working
         planes = (size - 1) * n // 4 if counter.method == "bits" else 0
         return 0, planes, working
@@ -97,7 +98,8 @@ def _kernel(counter: Counter, kernel: Any, cells: bool) -> tuple[int, int, int]:
         working += 23 * n
     if counter.streams:
         tallies = len(kernel.batches()[0]) * 3 * 8 * (data.n_blocks + 1) * SMALL
-        return 0, tallies + counter.memory // 2 + min(PIECE, n) * (data.left.dtype.itemsize * 2), working // 4
+        pieces = min(min(PIECE, n) * (16 + 4 * data.left.dtype.itemsize), counter.memory // 4)
+        return 0, tallies + counter.memory // 2 + pieces, lag_bytes("sparse", 0, size, data.n_blocks, counter.longest)
     return (2 * index + 16) * n, (2 * index + 2) * n, working
 
 

@@ -13,6 +13,7 @@ from miscope.counting.costs import (
     predict,
     table_bytes,
 )
+from miscope.counting.counted import Progress, Steps
 from miscope.counting.doors import Counter, thread_count
 from miscope.counting.lags import Lags
 from miscope.counting.memory import Memory
@@ -29,6 +30,8 @@ from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 
 __all__ = ["MeasurementPlan", "plan"]
+
+_STEPS = 4  # the data looked at, all compiled, a part tried, memory added up
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def plan(
     long_memory: str = "correct",
     threads: int | None = None,
     max_memory: Memory = None,
+    progress: Progress | None = None,
 ) -> MeasurementPlan:
     """Say what `measure` will do with the same arguments: which kernel, how long, and in how much memory.
 
@@ -137,6 +141,8 @@ def plan(
         As for `measure`, but for counts.
     lags, estimator, null, blocks, method, quantity, values, n_surrogates, n_quantiles, long_memory, threads, max_memory
         As for `measure`.
+    progress
+        Called with steps done and steps in all.
 
     Returns
     -------
@@ -172,6 +178,7 @@ def plan(
     if estimator == "gaussian":
         raise InputError('estimator="gaussian" takes a moment a lag whatever the data: there is nothing to plan')
     sequences = as_sequences(source, n_quantiles)
+    step = Steps(progress, _STEPS)
     made, counter = timed(lambda: Counter(sequences, lags, blocks, method, max_memory=max_memory))
     is_information = quantity == "mutual_information"
     if not is_information:
@@ -191,7 +198,9 @@ def plan(
         values,
         thread_count(threads),
     )
-    found = rehearse(counter, run)
+    step()
+    found = rehearse(counter, run, step)
+    step()
     parts = {
         "prepare": made + found.prepare,
         "count": found.counting,
@@ -199,6 +208,7 @@ def plan(
         "surrogates": found.surrogates,
     }
     kernel = counter.kernel() if counter.streams or counter.method == "fourier" else None
+    step.finish()
     return MeasurementPlan(
         method=counter.method,
         reason=_reason(counter, method),

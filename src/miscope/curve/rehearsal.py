@@ -56,9 +56,10 @@ def part_of(whole: Counter, n: int, at_longest: bool = False) -> Sequences:
     return Sequences(data.left[start : start + n], offsets, data.alphabet_size)
 
 
-def rehearse(whole: Counter, run: Run) -> Seconds:
-    """Predict the seconds of each part of a run, after everything has been compiled."""
+def rehearse(whole: Counter, run: Run, step: Callable[[], object]) -> Seconds:
+    """Predict the seconds of each part of a run, after everything has been compiled, which is a `step` of its own."""
     _warm_up(whole, run)
+    step()
     about = (len(whole.data.left), whole.sequences.n_documents, whole.data.alphabet_size, len(whole.lags))
     total = predict(whole.method, *about, whole.blocks.count)
     rehearsal = _Rehearsal(whole, run, float(np.clip(_SHARE * total / run.threads, _SHORTEST, _LONGEST)))

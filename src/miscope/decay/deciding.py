@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from miscope.counting.counted import Progress, Steps
 from miscope.curve import MICurve
 from miscope.decay.fitting import Errors, Solution, errors_of, readable, solve
 from miscope.decay.laws import LAWS, Constant, Law, law_named
@@ -27,9 +28,18 @@ _SURE = 1.5  # decades that a later start has to leave, to speak against an earl
 _OSCILLATES = 0.5  # own error of a constant, above which it does not describe a curve
 _FAR_ABOVE = 10.0  # of values with two standard errors, from where on a band says nothing
 _SIMPLE = ("exponential", "power law")
+_MOST_ENDS = 3
+_REPLICATES = 3  # steps of a law's intervals, for which it is fitted to each replicate; a step is a law fitted once
 
 
-def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: bool | str = "auto") -> DecayFit:
+def fit(
+    curve: Any,
+    laws: str | Iterable[str] = "all",
+    lags: Any = None,
+    floor: bool | str = "auto",
+    *,
+    progress: Progress | None = None,
+) -> DecayFit:
     r"""Fit laws of decay to a curve, and say which of them it follows.
 
     Generalised least squares in the linear domain, negative values included, with the shrunk covariance of the curve's
@@ -51,6 +61,8 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
         as needed.
     floor
         Whether laws end at a floor above 0: True, False, or ``"auto"`` (where that fits better).
+    progress
+        Called with steps done and steps in all.
 
     Returns
     -------
@@ -72,8 +84,23 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
     >>> bool(estimate.low < chain.law.correlation_length < estimate.high)
     True
     """
-    chosen = _laws(laws)
-    floors = _floors(floor)
+    steps = Steps(progress, (len(LAWS) + 1) * (_MOST_CUTS + _MOST_ENDS) + len(LAWS) * _REPLICATES)
+    found = _fitted(curve, lags, _Tried(_laws(laws), _floors(floor), steps))
+    steps.finish()
+    return found
+
+
+@dataclass
+class _Tried:
+    """What is tried on each range of lags, and who is told how far that is."""
+
+    laws: tuple[Law, ...]
+    floors: tuple[bool, ...]
+    step: Steps
+
+
+def _fitted(curve: Any, lags: Any, tried: _Tried) -> DecayFit:
+    chosen = tried.laws
     points = points_of(curve, lags)
     first, last, n_significant = range_of(points)
     label, provenance = _about(curve)
@@ -84,7 +111,7 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
         reason = "without error bars no value can be told from none, and no scatter from a misfit"
         fits: tuple[LawFit, ...] = ()
         if np.any(points.values > 0):
-            fits = _Window(points, chosen, floors, points.lags[0], points.lags[-1]).fits()
+            fits = _Window(points, tried, points.lags[0], points.lags[-1]).fits()
         else:
             reason = "no value is above 0, and there are no error bars to say how far above 0 it would have been seen"
         verdict = Verdict("undecided", reason, 0.0, 0.0, 0.0, 0, points.n_effective)
@@ -94,17 +121,17 @@ def fit(curve: Any, laws: str | Iterable[str] = "all", lags: Any = None, floor: 
     if last < 10**DECADES * first or len(points.lags) < LEAST_POINTS:
         short, fits = _short(points, first, last, n_significant), ()
         if len(points.lags) >= LEAST_POINTS:
-            window = _Window(points, chosen, floors, first, last)
+            window = _Window(points, tried, first, last)
             fits = window.fits()
             if lags is not None and _complete(chosen) and _is_steep(window):
                 short = _steep(short, window)
         return _result(short, fits, (), everything, label, provenance)
-    windows = [_Window(points.between(start), chosen, floors, start, last) for start in _starts(points, first, last)]
+    windows = [_Window(points.between(start), tried, start, last) for start in _starts(points, first, last)]
     place, judgement = _settle(windows) if _complete(chosen) else (0, _incomplete(chosen))
     window = windows[place]
     rows = [one.row() for one in windows]
     for end in _ends(window.points, window.first, last):
-        cut = _Window(window.points.between(0, end), chosen, floors, window.first, end)
+        cut = _Window(window.points.between(0, end), tried, window.first, end)
         rows.append(cut.row())
     inside = window.points.between(window.first, last)
     verdict = Verdict(
@@ -124,21 +151,22 @@ class _Window:
     """All laws over one range of lags."""
 
     points: Points
-    laws: tuple[Law, ...]
-    floors: tuple[bool, ...]
+    tried: _Tried
     first: float
     last: float
 
     def __post_init__(self) -> None:
         metric = Metric(self.points)
         self.solutions: list[Solution] = []
-        for law in self.laws:
+        for law in self.tried.laws:
             # AICc takes two lags more than parameters; a law that has fewer could not be ranked.
-            able = [floor for floor in self.floors if len(law.parameters) + floor + 2 <= len(self.points.lags)]
+            able = [floor for floor in self.tried.floors if len(law.parameters) + floor + 2 <= len(self.points.lags)]
             tried = [solve(metric, law, floor) for floor in able]
             if tried:
                 self.solutions.append(min(tried, key=lambda one: one.criterion))
+            self.tried.step()
         constant = solve(metric, Constant(), False)
+        self.tried.step()
         # What oscillates is no constant, however large its own error may be made.
         self.constant = constant.criterion if constant.discrepancy < _OSCILLATES else np.inf
         self.evidence = self._evidence()
@@ -174,7 +202,7 @@ class _Window:
         length = np.exp(found["exponential"].theta[1]) if "exponential" in found else np.nan
         exponent = found["power law"].theta[1] if "power law" in found else np.nan
         evidence = self.evidence.exponential - self.evidence.power_law
-        kind = self.judgement.kind if _complete(self.laws) else "undecided"
+        kind = self.judgement.kind if _complete(self.tried.laws) else "undecided"
         return Sensitivity(self.first, self.last, kind, float(length), float(exponent), float(evidence))
 
     def fits(self) -> tuple[LawFit, ...]:
@@ -194,6 +222,7 @@ class _Window:
                 one = dataclasses.replace(one, holds=False)
                 made = _law_fit(readable(one), errors_of(one), float(weight), self.points.unit, criterion)
             fitted.append(made)
+            self.tried.step(_REPLICATES)
         return tuple(fitted)
 
 
@@ -276,7 +305,7 @@ def _starts(points: Points, first: float, last: float) -> list[float]:
 def _ends(points: Points, first: float, last: float) -> list[float]:
     """Last lags to fit to: half of the last significant one, a quarter, …, as long as a decade is left."""
     ends = []
-    for k in range(1, 4):
+    for k in range(1, _MOST_ENDS + 1):
         inside = points.lags[points.lags <= last / _CUT**k]
         if len(inside) >= LEAST_POINTS + 2 and inside[-1] >= 10**DECADES * first and inside[-1] not in ends:
             ends.append(float(inside[-1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miscope.counting.doors import Progress
+from miscope.counting.counted import Progress, Steps
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import MICurve, measure
 from miscope.decay import Comparison, DecayFit, fit
@@ -30,6 +29,7 @@ Floats = NDArray[np.float64]
 
 _ALIKE = 0.01  # p-value from which neighbouring units are taken for more alike than distant ones
 _ENOUGH_UNITS = 16  # of the smallest part, for its units to be doubled in size
+_OF_A_CURVE, _OF_A_FIT, _OF_INFLUENCES = 20, 20, 5  # steps; a step is a lag at which units change places
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +276,8 @@ def uniformity(
     chosen = _lags(lags, made, called)
     if lags is None and units.kind == "piece":
         chosen = chosen[: max(1, int(np.searchsorted(chosen, np.median(units.sizes) / 2, side="right")))]
-    step = _Steps(progress, len(chosen) + 2 * units.n_parts + 2)
+    curves_and_fits = _OF_A_CURVE * (units.n_parts + 1) + _OF_A_FIT * units.n_parts
+    step = Steps(progress, len(chosen) + curves_and_fits + _OF_INFLUENCES)
     found = answers(units, composition, chosen, n_permutations, seed, step)
     pattern = found.pattern
     measured, classed = merged(units)
@@ -289,7 +290,7 @@ def uniformity(
     ]
     worst = int(chosen[int(np.argmin(found.strength.each))])
     responsible = influences(units, worst)
-    step()
+    step.finish()
     ratios = effects.strength_ratios(curves)
     every = range(units.corpus.alphabet_size)
     return Uniformity(
@@ -353,30 +354,19 @@ def _lags(lags: Lags, made: list[Sequences], called: tuple[str, ...]) -> NDArray
         raise InputError(f"{called[shortest]}: {error}; leave such lags out, or that part") from error
 
 
-def _curve(sequences: Sequences, lags: NDArray[np.int64], blocks: int, step: Callable[[], None]) -> MICurve:
+def _curve(sequences: Sequences, lags: NDArray[np.int64], blocks: int, step: Steps) -> MICurve:
     # Documents that are too short for the lags of a curve leave blocks without pairs, which measure() knows of.
-    found = measure(sequences, lags, null="document", blocks=max(2, min(blocks, sequences.n_symbols)))
-    step()
+    blocks = max(2, min(blocks, sequences.n_symbols))
+    found = measure(sequences, lags, null="document", blocks=blocks, progress=step.part(_OF_A_CURVE))
+    step(_OF_A_CURVE)
     return found
 
 
-def _fit(curve: MICurve, step: Callable[[], None]) -> DecayFit | None:
+def _fit(curve: MICurve, step: Steps) -> DecayFit | None:
     try:
         with np.errstate(all="ignore"):  # where a law's parameter has no effect, its error overflows
-            found = fit(curve)
+            found = fit(curve, progress=step.part(_OF_A_FIT))
     except (InputError, np.linalg.LinAlgError):  # too few lags, or a law that nothing is known of
         found = None
-    step()
+    step(_OF_A_FIT)
     return found
-
-
-class _Steps:
-    """Progress in steps."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def __call__(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(min(self._done, self._total), self._total)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from miscope.counting.counted import Progress
 from miscope.counting.lags import Lags, parse_lags
 from miscope.errors import InputError
 from miscope.estimation.covariance import gaussian_information
@@ -64,7 +65,9 @@ class Process(ABC):
     parameters: dict[str, Any]
 
     @abstractmethod
-    def sample(self, n_documents: int = 1, length: int | None = None, seed: int = 0) -> Any:
+    def sample(
+        self, n_documents: int = 1, length: int | None = None, seed: int = 0, *, progress: Progress | None = None
+    ) -> Any:
         """Draw independent documents: the same bytes from the same seed, on any number of cores."""
 
     @abstractmethod
@@ -117,13 +120,20 @@ class Process(ABC):
         return length
 
     def _draw(
-        self, n_documents: int, length: int | None, seed: int, draw: Callable[..., None], dtype: Any, *width: int
+        self,
+        n_documents: int,
+        length: int | None,
+        seed: int,
+        draw: Callable[..., None],
+        dtype: Any,
+        *width: int,
+        progress: Progress | None = None,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], dict[str, Any]]:
         n_documents, seed = whole_number(n_documents, "n_documents", 1), whole_number(seed, "seed", 0)
         length = self._checked_length(length)
         if n_documents * length > _MOST_DRAWN:
             raise InputError(f"{n_documents} documents of {length} symbols are more than can be drawn at once")
-        values = draw_documents(draw, n_documents, length, seed, dtype, width)
+        values = draw_documents(draw, n_documents, length, seed, dtype, width, progress)
         offsets = np.arange(n_documents + 1, dtype=np.int64) * length
         about = {"label": self.label, "process": self.description, "seed": seed}
         return values.reshape(n_documents * length, *width), offsets, about
@@ -154,7 +164,9 @@ class SymbolProcess(Process):
     def _joints(self, lags: npt.NDArray[np.int64]) -> Iterator[Joint]:
         """Law of a pair at each of these ascending lags."""
 
-    def sample(self, n_documents: int = 1, length: int | None = None, seed: int = 0) -> Sequences:
+    def sample(
+        self, n_documents: int = 1, length: int | None = None, seed: int = 0, *, progress: Progress | None = None
+    ) -> Sequences:
         """Draw independent documents.
 
         Parameters
@@ -165,6 +177,8 @@ class SymbolProcess(Process):
             Symbols in each.
         seed
             The same seed gives the same bytes, on any number of cores.
+        progress
+            Called with symbols drawn and symbols in all.
 
         Returns
         -------
@@ -172,7 +186,7 @@ class SymbolProcess(Process):
             Its provenance says of which process.
         """
         dtype = code_dtype(self.alphabet_size)
-        codes, offsets, about = self._draw(n_documents, length, seed, self._fill, dtype)
+        codes, offsets, about = self._draw(n_documents, length, seed, self._fill, dtype, progress=progress)
         return Sequences(codes, offsets, self.alphabet_size, self.alphabet, about)
 
     def joint(self, lag: int) -> Floats:
@@ -229,12 +243,16 @@ class RealProcess(Process):
     def autocovariance(self, lags: npt.NDArray[np.int64]) -> Floats:
         """Covariance of ``x[t + lag]`` with ``x[t]``, shape (n_lags, n_channels, n_channels); lag 0 is allowed."""
 
-    def sample(self, n_documents: int = 1, length: int | None = None, seed: int = 0) -> Series:
+    def sample(
+        self, n_documents: int = 1, length: int | None = None, seed: int = 0, *, progress: Progress | None = None
+    ) -> Series:
         """Draw independent documents of real numbers, for ``measure(..., estimator="gaussian")`` or `Series.quantise`.
 
         Parameters are those of `SymbolProcess.sample`.
         """
-        values, offsets, about = self._draw(n_documents, length, seed, self._fill, np.float64, self.n_channels)
+        values, offsets, about = self._draw(
+            n_documents, length, seed, self._fill, np.float64, self.n_channels, progress=progress
+        )
         return Series(values[:, 0] if self.n_channels == 1 else values, offsets, about)
 
     def mutual_information(self, lags: Lags) -> Floats:

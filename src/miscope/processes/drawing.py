@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from miscope.counting.counted import Progress
 from miscope.counting.doors import thread_count
 
 __all__ = ["Draw", "draw_documents"]
@@ -19,11 +20,18 @@ PIECE = 1 << 19  # symbols a piece, about; part of what a seed means, so not to 
 
 
 def draw_documents(
-    draw: Draw, n_documents: int, length: int, seed: int, dtype: Any, width: tuple[int, ...] = ()
+    draw: Draw,
+    n_documents: int,
+    length: int,
+    seed: int,
+    dtype: Any,
+    width: tuple[int, ...] = (),
+    progress: Progress | None = None,
 ) -> Any:
     """Fill an array of shape (n_documents, length, *width); each piece has a generator of its own.
 
-    `draw` runs on several threads at once: what takes long in it should not hold Python's lock.
+    `draw` runs on several threads at once: what takes long in it should not hold Python's lock. `progress` is called
+    with symbols drawn and symbols in all.
     """
     documents = np.empty((n_documents, length, *width), dtype)
     step = max(1, PIECE // length)
@@ -34,6 +42,7 @@ def draw_documents(
         draw(np.random.default_rng([start // step, seed]), documents[start : start + step])
 
     with ThreadPoolExecutor(min(thread_count(), len(starts))) as pool:
-        for _ in pool.map(fill, starts):
-            pass
+        for start, _ in zip(starts, pool.map(fill, starts), strict=True):
+            if progress is not None:
+                progress(min(start + step, n_documents) * length, n_documents * length)
     return documents

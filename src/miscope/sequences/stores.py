@@ -6,6 +6,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any
 
 import numpy as np
@@ -13,14 +14,37 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, pieces, recode
 
-__all__ = ["CodeStore"]
+__all__ = ["CodeStore", "is_mapped", "kept_in_memory"]
 
 IN_MEMORY = 1 << 28
-"""Bytes of codes that are kept in memory."""
+"""Bytes of codes that are kept in memory, unless `kept_in_memory` says fewer."""
 BLOCK = 1 << 25
 """Bytes of codes that are put together, since memory in large blocks is given back to the system once it is free."""
 PIECE = 1 << 20
 """Codes that are rewritten at a time."""
+
+
+_most: ContextVar[float] = ContextVar("_most", default=float("inf"))
+
+
+@contextmanager
+def kept_in_memory(n_bytes: float) -> Iterator[None]:
+    """Keep so many bytes of codes in memory at most, where data are read meanwhile."""
+    token = _most.set(n_bytes)
+    try:
+        yield
+    finally:
+        _most.reset(token)
+
+
+def is_mapped(array: Array) -> bool:
+    """Whether an array lies in a file rather than in memory."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return True
+        base = base.base
+    return not isinstance(base, type(None) | bytes | bytearray | np.ndarray)
 
 
 class CodeStore:
@@ -59,7 +83,7 @@ class CodeStore:
         self._size_of_parts += codes.nbytes
         self._size += codes.nbytes
         self.n += len(codes)
-        if self._size > IN_MEMORY:
+        if self._size > min(IN_MEMORY, _most.get()):
             with _explained(self._size):
                 self._file = self._file or self._temporary_file()
                 for part in [*self._blocks, *self._parts]:

@@ -140,8 +140,10 @@ def test_an_array_of_floats_is_quantised(miscope):
 
 def test_codes_that_were_saved_as_floats_are_noticed(miscope):
     np.save("codes.npy", np.tile([0.0, 1, 2], 300))
-    assert "array.astype(int)" in miscope("measure", "codes.npy", "--lags", "1").stderr
-    assert "astype" not in miscope("measure", "codes.npy", "--lags", "1", "--quiet").stderr
+    outcome = miscope("measure", "codes.npy", "--lags", "1")
+    assert "900 symbols of 3 kinds" in outcome.stdout
+    assert outcome.stderr.count("taken as codes") == 1
+    assert "codes" not in miscope("measure", "codes.npy", "--lags", "1", "--quiet").stderr
 
 
 def test_correlation_is_that_of_symbols_without_numbers(miscope):

@@ -240,7 +240,7 @@ class TestNames:
         (["--fit", "--lags", "1,2,3"], ["--fit takes at least 4 lags, not 3"]),
         (["--fit", "--spectrum", "--plot", "a.png"], ["--plot draws the fit"]),
         (["--device", "gpu"], ["device must be one that torch knows"]),
-        (["-o", "curve.csv"], ["curve.csv", ".json, .parquet"]),
+        (["-o", "curve.txt"], ["curve.txt", ".json, .parquet"]),
         (["--plot", "curve.jpg"], ["curve.jpg", ".png, .svg, .pdf"]),
     ],
 )

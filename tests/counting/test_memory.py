@@ -46,8 +46,8 @@ def work(door):
         ms.count_fingerprints(corpus, {lags}, blocks=blocks, max_memory=limit)
 
 few, path = made(5000, 2000), Path(sys.argv[1])
-ms.count_to_file(few, path.with_suffix(".few"), [1, 2], blocks=blocks)  # compiled
-ms.measure(ms.PairCounts.load(path.with_suffix(".few")))
+ms.count_to_file(few, path.with_name("few.arrow"), [1, 2], blocks=blocks)  # compiled
+ms.measure(ms.PairCounts.load(path.with_name("few.arrow")))
 ms.measure(few, [1, 2], max_memory="64MiB")
 few = None
 corpus = made({n}, {kinds})

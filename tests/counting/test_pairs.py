@@ -94,7 +94,7 @@ TEXTS = st.lists(st.text("abcde", min_size=4, max_size=30), min_size=1, max_size
 @SETTINGS
 @given(TEXTS, TEXTS, st.sampled_from([0, 2]))
 def test_corpora_of_other_alphabets_add_symbol_by_symbol(first, second, blocks):
-    a, b = (Sequences.from_arrays(texts) for texts in (first, second))
+    a, b = (Sequences.from_arrays(list(map(list, texts))) for texts in (first, second))
     added = count_pairs(a, [1, 2], blocks) + count_pairs(b, [1, 2], blocks)
     expected = naive.pair_counts([list(map(ord, text)) for text in first + second], 2)
     table = added.table(2)

@@ -159,7 +159,7 @@ class TestRefused:
     def test_models_of_others(self, tmp_path):
         with pytest.raises(InputError, match="Linear is not one of miscope's own models"):
             trained_model(torch.nn.Linear(2, 2)).save(tmp_path / "model.safetensors")
-        with pytest.raises(InputError, match=r"a model is written as \.safetensors, not 'model.pt'"):
+        with pytest.raises(InputError, match=r"a model is written as \.safetensors, not as 'model.pt'"):
             trained_model(LSTM(2, width=2)).save(tmp_path / "model.pt")
         assert not list(tmp_path.iterdir())
 

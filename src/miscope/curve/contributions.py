@@ -105,7 +105,7 @@ class Contributions:
         >>> import miscope as ms
         >>> path = Path(tempfile.mkdtemp()) / "pairs.json"
         >>> ms.contributions("to be or not to be " * 50, lag=1, blocks=8).save(path)
-        >>> path.read_text()[:35]
+        >>> path.read_text()[:36]
         '{"format": "miscope.contributions", '
         """
         write_json(path, self.to_dict(), "a table of pairs")

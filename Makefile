@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-rest test-core lint docs bench cost-model calibrate clean
+.PHONY: help demo test test-all test-rest test-core test-versions lint docs bench cost-model calibrate clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ test-rest: $(VENV)/.installed
 test-core: $(CORE)/.installed
 	OMP_NUM_THREADS=1 $(CORE)/bin/python $(PYTEST) $(BOUND) -m "not extras and not long and not hypothesis" tests/core tests/cli tests/curve tests/sequences
 
+test-versions: ## what needs no torch, with Python 3.11 to 3.14 and with the oldest dependencies that are allowed
+	.ci/versions
+
 lint: $(VENV)/.installed ## formatting, style, types, and which way imports point
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -95,5 +98,5 @@ calibrate: $(VENV)/.bench ## measure how far values and bars are to be trusted, 
 	cp miscope-calibration/calibration-*.png docs/images/
 
 clean: ## remove environments, caches and the demo's results
-	rm -rf $(VENV) $(CORE) dist build docs/_build docs/reference/generated miscope-demo miscope-calibration .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CORE) .venv-versions dist build docs/_build docs/reference/generated miscope-demo miscope-calibration .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -134,7 +134,7 @@ def _arrays(rows: Any) -> tuple[Array, Array]:
     """Look at the buffers of a list array as codes and offsets."""
     if rows.null_count or rows.values.null_count:
         raise FormatError("it has missing values (nulls); leave them out first")
-    raw = np.frombuffer(rows.buffers()[1], rows.offsets.type.to_pandas_dtype())
+    raw = np.frombuffer(rows.buffers()[1], f"i{rows.offsets.type.bit_width // 8}")
     offsets = raw[rows.offset : rows.offset + len(rows) + 1]
     first, last = int(offsets[0]), int(offsets[-1])
     values = rows.values.slice(first, last - first).to_numpy()

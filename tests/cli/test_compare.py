@@ -30,7 +30,7 @@ def probed(name, lags=LAGS, n_documents=64, length=100, **more):
 @pytest.fixture
 def quick(monkeypatch):
     """Without the fits, which take most of the time and are tested once."""
-    monkeypatch.setattr("miscope.cli.reaches._fit", lambda curve: None)
+    monkeypatch.setattr("miscope.cli.reaches._fit", lambda curve, quiet: None)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_the_core_alone(folder, miscope, monkeypatch):
     assert len(list((folder / "results").iterdir())) == 5
 
 
+@pytest.mark.long
 @pytest.mark.extras
 def test_all_of_it(folder, spawn):
     outcome = spawn("demo", "--folder", "results", "--quick")

@@ -298,6 +298,7 @@ class TestCheckpoint:
         said = refused(*wider, words=["width was", "and is 9 now", "another file with --checkpoint"])
         assert "{" not in said
 
+    @pytest.mark.long
     def test_killed_and_started_again(self, folder, miscope):
         """Without a chance to say goodbye; the file is the same to the last byte."""
         steps = ("--steps", "600", "--batch", "4", "--length", "16", "--evaluate-every", "20", "--device", "cpu")
@@ -316,6 +317,7 @@ class TestCheckpoint:
         assert (folder / "model.safetensors").read_bytes() == (folder / "whole.safetensors").read_bytes()
 
 
+@pytest.mark.long
 def test_several_processes_speak_with_one_voice(folder):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
     launcher += ["--master-addr=127.0.0.1", "--rdzv-endpoint=127.0.0.1:0", "--rdzv-backend=c10d", "-m", "miscope"]

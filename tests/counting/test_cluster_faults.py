@@ -75,7 +75,7 @@ def killing(client):
     return Once(kill)
 
 
-@pytest.mark.parametrize("method", ["sparse", "dense"])
+@pytest.mark.parametrize("method", ["sparse", pytest.param("dense", marks=pytest.mark.long)])
 def test_a_worker_killed_while_counting_codes_in_a_file(client, sequences, expected, method):
     kill = killing(client)
     counter = ClusterCounter(sequences, LAGS, BLOCKS, method, client=client, parts=4, lags_at_once=1)
@@ -106,6 +106,7 @@ def test_a_worker_killed_with_shards_that_it_read(client, shards, expected):
     assert kill.done
 
 
+@pytest.mark.long
 def test_a_worker_that_stops_answering(client, sequences, expected):
     """It is started again, and what it had to do is done again."""
 

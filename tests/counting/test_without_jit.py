@@ -11,6 +11,7 @@ import pytest
 SUITE = Path(__file__).with_name("test_kernels.py")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"), reason="the JIT is off already")
 def test_the_kernels_without_the_jit():
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}

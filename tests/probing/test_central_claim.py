@@ -35,6 +35,7 @@ def test_the_data_are_a_power_law_and_the_network_is_exponential_at_large_lags(c
     assert tail.verdict.kind == "exponential"
 
 
+@pytest.mark.long
 def test_its_spectrum_foretells_correlation_length_and_curve(trained, curve):
     found = ms.spectrum(trained, n_documents=128, length=2048, seed=3)
     measured = ms.fit(curve, lags="48:").correlation_length.value

@@ -54,7 +54,7 @@ CASES = {
     "real vectors": (VECTORS, 64, 250, [8, 14, 15, 16, 17, 18], GAUSSIAN),
 }
 RUNS = 80
-SHORT = ("two symbols", "five symbols against far pairs", "power law", "real numbers")
+SHORT = ("two symbols", "power law", "real numbers")
 SIMULATED = [pytest.param(name, marks=[] if name in SHORT else pytest.mark.long) for name in CASES]
 
 

@@ -2,6 +2,7 @@
 
 import decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -66,7 +67,7 @@ def test_lists(how, tmp_path):
 
 
 def test_numbers(tmp_path):
-    columns = {"whole": pa.array([decimal.Decimal(k) for k in (7, 8, 7)]), "half": pa.array([0.5, 1, 2], pa.float16())}
+    columns = {"whole": pa.array([decimal.Decimal(k) for k in (7, 8, 7)]), "half": pa.array(np.float16([0.5, 1, 2]))}
     file = written(tmp_path / "a.arrow", columns)
     assert ms.read_table(file, "whole").alphabet == (7, 8)
     assert ms.read_table(file, "half").values.tolist() == [0.5, 1, 2]

@@ -140,7 +140,10 @@ SHORT = {
 }
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in ("5 states", "independent") else pytest.mark.long) for name in SHORT],
+)
 def test_short_memory_is_left_alone(name):
     """Catches long memory found where there is none: nothing may change, to the last bit, in nearly all runs."""
     process, n_runs = SHORT[name], 30

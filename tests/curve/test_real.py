@@ -32,9 +32,16 @@ def covered(process, curves):
     return np.mean([(low <= truth) & (truth <= high) for low, high in ends], axis=0)
 
 
+NULLS = ("global", "rotate", "none")
+
+
 @pytest.mark.parametrize(
     ("name", "null"),
-    [(name, null) for name in PROCESSES for null in ("global", "rotate", "none")]
+    [
+        pytest.param(name, null, marks=() if null == "global" else pytest.mark.long)
+        for name in PROCESSES
+        for null in NULLS
+    ]
     + [("one channel", "document"), ("two channels", "document")],  # of long memory, documents differ
 )
 def test_exact_curves_are_covered(name, null):

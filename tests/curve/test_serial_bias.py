@@ -122,7 +122,13 @@ INDEPENDENT_DOCUMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", INDEPENDENT_DOCUMENTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("chain", "different documents") else pytest.mark.long)
+        for name in INDEPENDENT_DOCUMENTS
+    ],
+)
 def test_independent_documents_are_covered_as_claimed(name):
     """Bars that neither fall short nor are padded, well above the floor."""
     process, n_documents, length, lags, n_runs = INDEPENDENT_DOCUMENTS[name]

@@ -177,7 +177,9 @@ class TestAlphabets:
         assert table[:2].tolist() == [0, 1]
 
     def test_too_many_symbols(self):
-        with pytest.raises(InputError, match="3 kinds of symbols, and LSTM 2 knows 2: make it with alphabet_size=3"):
+        with pytest.raises(
+            InputError, match="codes of 0 to 2, and LSTM 2 knows 2 symbols: make it with alphabet_size=3"
+        ):
             recoding(LSTM(2, width=2), Sequences.from_arrays("abc"))
 
     def test_real_numbers_for_a_model_of_symbols(self):

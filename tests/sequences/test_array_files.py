@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 import miscope as ms
 from miscope.errors import FormatError, InputError
@@ -74,6 +74,13 @@ def test_whole_numbers_of_matlab(tmp_path):
     with pytest.raises(UnclearError, match=r"as_='symbols'.*as_='quantiles:4'"):
         ms.read(f"{tmp_path}/a.mat:prices")
     assert ms.read(f"{tmp_path}/a.mat:prices", as_="quantiles:2").codes.tolist() == [0] * 30 + [1] * 30
+
+
+def test_cells_of_words_are_one_document_of_labels(tmp_path):
+    words = ["walk", "rest", "walk", "groom"]
+    savemat(tmp_path / "a.mat", {"x": cells(*words)})
+    assert ms.read(tmp_path / "a.mat").decode(0) == words
+    assert ms.Sequences.from_arrays(loadmat(tmp_path / "a.mat")["x"]).decode(0) == words
 
 
 def test_empty_cells_are_counted(bird):

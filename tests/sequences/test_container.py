@@ -289,3 +289,10 @@ def test_ten_million_documents_are_no_trouble():
     assert sequences.histogram().sum() == n
     first, second = sequences.split(2)
     assert (len(first), len(second)) == (n // 2, n // 2)
+
+
+def test_long_labels_that_repeat_are_labels():
+    labels = ["approaching the nest box from the left", "resting in the nest box, out of sight"] * 30
+    made = Sequences.from_arrays(labels)
+    assert (made.n_documents, made.n_symbols, made.n_kinds) == (1, 60, 2)
+    assert "labels" in made.provenance["notes"][0]

@@ -290,7 +290,6 @@ class TestStrings:
         "texts",
         [
             ["a long text " * 9],
-            ["a long text " * 9] * 12,
             ["so it is", "is it so"],
             ["ACGT" * 25, "TTGA" * 25],
             ["A line of verse that is as long as such lines are, or somewhat longer,", "Heigh ho!"] * 2,

@@ -111,3 +111,11 @@ def test_a_price_that_is_a_mark_says_so(tmp_path):
     with pytest.raises(InputError, match=r"missing_values=\[-9999\]"):
         read_table(path, "x", time="t", as_="returns")
     assert len(read_table(path, "x", time="t", as_="returns", missing_values=-9999).values) == 1
+
+
+@pytest.mark.parametrize(
+    "kinds", [[0, 0.1, 0.2, 0.3, 1], [1.5, 2.5, 3.5, 9.5], [0.25, 0.5, 0.75, 2], [0, 0.20, 0.21, 0.22, 0.25]]
+)
+def test_doses_rates_and_prices_of_few_kinds_are_no_marks(kinds):
+    drawn = np.random.default_rng(0).choice(np.array(kinds, float), 400)
+    assert note_on_constants(drawn, "x") == []

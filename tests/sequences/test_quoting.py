@@ -102,3 +102,10 @@ def test_refusals(tmp_path):
         read_table(rows, "tag", quoting="none")
     with pytest.raises(InputError, match="quoting='none'"):
         read_table(write(tmp_path, 'w,tag\n"a,Q\nb\n', "a.csv"), "tag")
+
+
+def test_texts_of_several_lines_that_have_all_columns_are_fields_of_csv():
+    """As pandas writes them; in tagged words a mark stands alone in its cell."""
+    rows = '"12 High St, York\nUK",A\n"1 Rue X, Paris\nFrance",B\n' * 20
+    assert tell_quotes([f"address,cls\n{rows}"], ",").how == "fields"
+    assert tell_quotes(['word,tag\n",Q\nso,A\n",Q\n'], ",").how == "none"

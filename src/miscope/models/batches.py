@@ -356,8 +356,8 @@ def recoding(
     if known is None or own is None or known == own:
         if data.alphabet_size > model.alphabet_size:
             raise InputError(
-                f"the data have {data.alphabet_size:,} kinds of symbols, and {label_of(model)} knows "
-                f"{model.alphabet_size:,}: make it with alphabet_size={data.alphabet_size}, or merge symbols "
+                f"the data have codes of 0 to {data.alphabet_size - 1:,}, and {label_of(model)} knows "
+                f"{model.alphabet_size:,} symbols: make it with alphabet_size={data.alphabet_size}, or merge symbols "
                 "(map_symbols)"
             )
         return None, own if known is None and data.alphabet_size == model.alphabet_size else known

@@ -227,9 +227,11 @@ def _as_it_is(data: Any, as_: str | None, name: str) -> Sequences | Series:
 
 
 def of_cells(cells: list[Any], name: str) -> Any:
-    """The documents that cells hold; cells of one number each are one document."""
+    """The documents that cells hold; cells of one number each are one document, and so are words."""
     if any(isinstance(cell, list) and cell and isinstance(cell[0], np.ndarray) for cell in cells):
         raise InputError(f"{name!r} is a cell array with matrices in it: a document is a vector, or a cell of words")
+    if cells and all(isinstance(cell, str) for cell in cells):
+        return [cells]
     numbers = [cell for cell in cells if isinstance(cell, np.ndarray)]
     if len(numbers) == len(cells) > 1 and all(len(cell) == 1 for cell in cells):
         return np.concatenate(cells)

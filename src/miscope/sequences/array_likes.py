@@ -217,7 +217,7 @@ def _of_pandas(data: Any) -> Values | list[Any]:
         raise InputError(f"the data hold {data.dtype}, neither symbols nor numbers: {_CONVERT}") from None
 
 
-_CONVERT = "convert them to strings or whole numbers first, as with data.astype(str)"
+_CONVERT = "convert them to strings or whole numbers first"
 
 
 def _of_column(array: Any) -> Values | list[Any]:

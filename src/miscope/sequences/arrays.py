@@ -86,7 +86,7 @@ def _codes_of_floats(parts: list[Array]) -> list[Array]:
     if not are_whole(parts):
         raise InputError(
             "the data are floating-point numbers, but symbols are counted: make classes of them first, such as "
-            "miscope.Series.from_arrays(data).quantise(4), or miscope.to_symbols(data, 'sign')"
+            "miscope.Series.from_arrays(data).quantise(4)"
         )
     if not are_codes(parts):
         raise unclear_numbers(parts)

@@ -19,7 +19,9 @@ _AT_AN_END = 2
 """So many different constants may stand far below the others, and as many above."""
 _LEAST_OTHERS, _LEAST_VALUES = 3, 50
 _USUAL = re.compile(r"-\d+|9{2,}")
-"""Whole numbers that are codes of symbols mark what is missing if they are written so: -1, -9999, 99."""
+"""Whole numbers mark what is missing if they are written so: -1, -9999, 99."""
+_VERY_FAR = 20
+"""Other numbers do from so many widths of all others on: prices, doses and rates of few kinds stand nearer."""
 
 
 class Marks(NamedTuple):
@@ -64,15 +66,17 @@ def note_on_constants(values: npt.NDArray[np.float64], name: str, codes: bool = 
     name
         What to call them.
     codes
-        Whether they are symbols, so that far outside is only what is written like a mark: -1, -9999, 99.
+        Whether they are symbols, so that far outside is only what is written like a mark: -1, -9999, 99. Of other
+        numbers it is also what stands very far.
     """
     if len(values) < _LEAST_VALUES:
         return []
-    far = _far(np.unique(values))
+    distinct = np.unique(values)
+    far = _far(distinct)
+    core = distinct[~np.isin(distinct, far)]
     runs = values[1:][values[1:] == values[:-1]]
     far = far[np.isin(far, runs)]
-    if codes:
-        far = far[[bool(_USUAL.fullmatch(f"{value:.0f}")) for value in far.tolist()]]
+    far = far[[_is_written_so(value) or (not codes and _is_very_far(value, core)) for value in far.tolist()]]
     if len(far) == 0:
         return []
     counts = [int(np.count_nonzero(values == value)) for value in far.tolist()]
@@ -100,6 +104,14 @@ def _far(distinct: Array) -> Array:
                 continue
             found += [*distinct[:below].tolist(), *distinct[n - above :].tolist()]
     return np.unique(np.array(found, np.float64))
+
+
+def _is_written_so(value: float) -> bool:
+    return value.is_integer() and bool(_USUAL.fullmatch(f"{value:.0f}"))
+
+
+def _is_very_far(value: float, core: Array) -> bool:
+    return bool(len(core)) and max(core[0] - value, value - core[-1]) > _VERY_FAR * (core[-1] - core[0])
 
 
 def _number(text: Any) -> float | None:

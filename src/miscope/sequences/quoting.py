@@ -38,7 +38,8 @@ def tell_quotes(pieces: Iterable[str], separator: str) -> Quotes:
     A mark that opens a cell and is not closed in it may begin a field that holds separators or line ends, or be a
     symbol. If it is a symbol, every line by itself has as many columns as the first; the lines of a field that spans
     several of them, or holds separators, have not. Where there is one column only, it is a symbol if nothing but
-    the mark stands in its line.
+    the mark stands in its line; and where commas and the like separate, if nothing but the mark stands in the first
+    such cell, for those who write such files put marks around texts of several lines.
 
     Examples
     --------
@@ -103,10 +104,15 @@ class _Sheet:
             found = self._open.search(lines)
             if found is None:
                 return
+            alone = lines[found.end() : found.end() + 1] in ("", "\n", self._separator)
+            if self._separator != "\t" and self._columns > 1 and not alone:
+                self._even = False
             start = lines.rfind("\n", 0, found.start()) + 1
             self._opened = first + lines.count("\n", 0, start)
         separator, n = self._separator, self._columns - 1
-        self._even = all(line.count(separator) == n for line in lines[start:].split("\n") if line.strip())
+        self._even = self._even and all(
+            line.count(separator) == n for line in lines[start:].split("\n") if line.strip()
+        )
 
     def verdict(self) -> Quotes:
         """What the marks are."""

@@ -42,9 +42,9 @@ class UnclearError(InputError):
 def are_labels(strings: Sequence[str]) -> bool:
     """Whether strings, some longer than a letter, are labels: each a symbol, and all of them one document.
 
-    If not, they are texts: each a document of characters. Strings of more than `LONG` characters on average are texts;
-    shorter ones are labels where each kind comes `EACH` times or more on average, and texts where none comes twice and
-    none is a single letter; anything else is refused.
+    If not, they are texts: each a document of characters. Strings are labels where each kind comes `EACH` times or more
+    on average, however long they are; otherwise those of more than `LONG` characters on average are texts, and shorter
+    ones where none comes twice and none is a single letter; anything else is refused.
 
     >>> are_labels(["walk", "groom", "rest"] * 500), are_labels(["so it is", "is it so"])
     (True, False)
@@ -54,11 +54,11 @@ def are_labels(strings: Sequence[str]) -> bool:
     UnclearError
         They are neither.
     """
-    if are_long(strings):
-        return False
     n_kinds = len(set(strings))
     if len(strings) >= EACH * n_kinds:
         return True
+    if are_long(strings):
+        return False
     if n_kinds == len(strings) and min(map(len, strings)) > 1:
         return False
     raise UnclearError(

@@ -206,7 +206,7 @@ class TestOutput:
         ([CHAIN, "fit.json"], ["fit.json is no curve"]),
         ([CHAIN, "table.csv"], ["table.csv is no curve"]),
         (["other.txt", "text.safetensors"], ["other.txt", "'x'", "none that GRU 4 knows"]),
-        (["text.txt", "chain.safetensors"], ["text.txt", "4 kinds of symbols", "GRU 4 knows 2"]),
+        (["text.txt", "chain.safetensors"], ["text.txt", "codes of 0 to 3", "GRU 4 knows 2"]),
         ([CHAIN, "linear.safetensors"], ["has symbols", "LinearGaussianRNN 2 draws real numbers"]),
         ([CHAIN, "chain.safetensors", "--unit", "word"], ["--unit cannot be used with ising-chain"]),
         (["text.txt", "text.safetensors", "--quantiles", "3"], ["--quantiles is for real numbers"]),

@@ -415,7 +415,7 @@ def test_constant_symbols_are_alike_and_share_nothing():
 
 def test_parts_of_different_alphabets():
     """Symbols that only one part has are differences in composition; half of all are shared."""
-    parts = [ms.Sequences.from_arrays([word * 30] * 10) for word in ("aabb", "aacc")]
+    parts = [ms.Sequences.from_arrays([list(word * 30)] * 10) for word in ("aabb", "aacc")]
     found = uniformity(parts, [1, 2], n_permutations=99, blocks=4)
     assert not found.alike
     assert found.symbols == ("a", "b", "c")

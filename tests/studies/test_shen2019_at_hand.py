@@ -29,7 +29,7 @@ def test_a_text_of_one_document_is_cut_and_nothing_is_lost(tmp_path: Path) -> No
 
 
 def test_many_documents_stay_as_they_are() -> None:
-    text = ms.Sequences.from_arrays(["so it is"] * 40)
+    text = ms.Sequences.from_arrays([list("so it is")] * 40)
     assert in_documents(text) is text
 
 

@@ -402,7 +402,7 @@ def _advice(curve: MICurve, asked: _Asked) -> tuple[str, ...]:
     elif needed[last := seen[-1]] > n:
         found.append(
             f"the bar at lag {curve.lags[last]} is {curve.stderr[last] / curve.mi[last]:.0%} of the value; for a "
-            f"quarter draw about {needed[last]:.1g} symbols (now {n:.1g})"
+            f"quarter draw about {needed[last]:.2g} symbols (now {n:.2g})"
         )
     if asked.horizon is not None and curve.lags[-1] > asked.horizon:
         found.append(

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -41,6 +41,8 @@ MOST_IN_MEMORY = 1 << 28
 PIECE = 1 << 17
 """Bytes that are read at a time."""
 HASH_PIECE = 1 << 20
+MOST_PACKED = 4
+"""How often a file may be compressed, one in the other; more than twice nobody does by mistake."""
 READ_AHEAD_ENDS = 0.02
 """Seconds that a thread of pyarrow's gets to see that its stream has ended."""
 
@@ -179,14 +181,27 @@ def open_stream(
         raw = stack.enter_context(open_raw(file, folder))
         with _explained(name):
             start = raw.read(START)
-        stream, kind = Stream(raw, start, meter), compression_of(start)
-        with _explained(name, kind):
-            buffered = io.BufferedReader(stream, 1 << 20)
-            yield buffered if kind is None else decompressed(buffered, kind)
+        stream, kinds = Stream(raw, start, meter), list[str]()
+        with _explained(name, kinds):
+            yield _unpacked(io.BufferedReader(stream, 1 << 20), start, name, kinds)
             while records is not None and stream.read(1 << 20):  # what stands behind the end of compressed data
                 pass
         if records is not None:
             records.append(stream.record(name))
+
+
+def _unpacked(stream: io.BufferedReader[Any], start: bytes, name: str, kinds: list[str]) -> io.BufferedReader[Any]:
+    """What is in a stream, unpacked as often as it was packed; by what goes to `kinds`, the last one first."""
+    while kind := compression_of(start):
+        if len(kinds) == MOST_PACKED:
+            raise InputError(
+                f"{name!r} is compressed more than {MOST_PACKED} times, one in the other: unpack it first, and name "
+                "what comes out"
+            )
+        kinds.insert(0, kind)
+        stream = decompressed(stream, kind)
+        start = stream.peek(START)[:START]
+    return stream
 
 
 def head_of(file: str, size: int = HEAD) -> bytes:
@@ -295,16 +310,19 @@ def _left_open(file: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _explained(name: str, kind: str | None = None) -> Iterator[None]:
-    """Say that compressed data are damaged; whatever else goes wrong is for the reader of the format to say."""
+def _explained(name: str, kinds: Sequence[str] = ()) -> Iterator[None]:
+    """Say that compressed data are damaged; whatever else goes wrong is for the reader of the format to say.
+
+    `kinds` is what they are compressed by, what is innermost first.
+    """
     try:
         yield
     except InputError:
         raise
     except DAMAGED as error:
-        if kind is None or getattr(error, "errno", None) is not None:
+        if not kinds or getattr(error, "errno", None) is not None:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"cannot read {name!r}: {reason}") from error
         raise InputError(
-            f"{name!r} is a damaged {kind} file ({error}), cut off or changed on its way: fetch it again"
+            f"{name!r} is a damaged {' in '.join(kinds)} file ({error}), cut off or changed on its way: fetch it again"
         ) from error

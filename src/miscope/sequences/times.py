@@ -111,9 +111,9 @@ class TimeReader:
     """Makes numbers of times, batch by batch, in every way in which all of them can be read.
 
     Dates and times become whole microseconds (nanoseconds, where they are as fine as that), numbers stay numbers.
-    Text may be written as ISO 8601 (extended or basic, with a zone or without), as one of `FORMATS`, as digits of a calendar (`DIGITS`),
-    or as numbers. Where several ways are possible (day and month could be either, 201901 a month or a number), all are
-    followed to the end of the column; `miscope.sequences.calendars.settle` chooses.
+    Text may be written as ISO 8601 (extended or basic, with a zone or without), as one of `FORMATS`, as digits of a
+    calendar (`DIGITS`), or as numbers. Where several ways are possible (day and month could be either, 201901 a month
+    or a number), all are followed to the end of the column; `miscope.sequences.calendars.settle` chooses.
 
     Examples
     --------

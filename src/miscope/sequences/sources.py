@@ -156,6 +156,6 @@ def has_suffix(file: str, suffixes: Collection[str]) -> bool:
     (True, False)
     """
     name = os.path.basename(file).lower()  # noqa: PTH119 - of addresses too
-    while name.endswith(PACKED):
-        name = os.path.splitext(name)[0]  # noqa: PTH122
+    while packed := next((each for each in PACKED if name.endswith(each)), ""):
+        name = name.removesuffix(packed)
     return os.path.splitext(name)[1] in suffixes  # noqa: PTH122

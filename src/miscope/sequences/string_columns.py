@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.arrays import Symbol, narrow
 from miscope.sequences.arrow_texts import encode_strings
 from miscope.sequences.arrow_types import is_text, without_dictionary
@@ -61,7 +61,10 @@ def read_texts(
     else:
         encoded, _ = encode_strings(rows, unit, fold_case)
         if len(encoded.codes) == 0:
-            raise InputError(f"there is not one {unit} in {provenance['label']}: its rows are empty")
+            raise NothingError(
+                f"there is not one {unit} in {provenance['label']}: its rows are empty",
+                {"empty_documents_dropped": encoded.n_empty},
+            )
         codes, offsets, alphabet = encoded.codes, offsets_of(encoded.lengths), encoded.alphabet
         provenance |= {"unit": unit, "fold_case": fold_case, "empty_documents_dropped": encoded.n_empty}
     provenance |= {**said, "sources": [table.record for table in tables]}

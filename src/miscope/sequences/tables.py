@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.arrow_types import check_document_type, check_value_type, is_lists, is_string_lists
 from miscope.sequences.calendars import settle
@@ -120,7 +120,8 @@ def read_table(
         are characters where some cell begins with one that it does not end with, and yet every line by itself has all
         columns. Where that makes a difference, a warning says so.
     encoding
-        How text is written as bytes.
+        How text is written as bytes. Lines before the names of columns that begin with ``#`` are left out, with a
+        warning, unless they have as many columns, and so may be these names.
     alphabet
         The symbols in the order of their codes; by default those that occur, sorted.
     unit
@@ -158,8 +159,8 @@ def read_table(
     Warns
     -----
     MiscopeWarning
-        Quotation marks, gaps or constants were taken in one of two ways that are possible; what was said stands in the
-        provenance too, as ``"notes"``.
+        Comments were left out, or quotation marks, gaps or constants were taken in one of two ways that are possible;
+        what was said stands in the provenance too, as ``"notes"``.
     """
     conversion = None if as_ is None else Conversion.parse(as_)
     choice(missing, MISSING, "way with missing values")
@@ -192,7 +193,7 @@ def read_table(
         return _lists(tables, column, missing, symbols, made_by, said)
     if as_texts:
         check_text_column(tables, column)
-        said = noted(said, [note for table in of_text if table.quotes.how == "none" for note in table.notes()])
+        said = noted(said, [note for table in of_text for note in table.notes(cells=False)])
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
     for table in tables:
         check_value_type(table.types[column], column, table.name)
@@ -206,7 +207,7 @@ def read_table(
     kinds = kinds_of(tables, column, conversion, symbols, bool(marks.words))
     rows = _read(tables, Names(column, tellers, time), kinds, rules, meter)
     if rows.n_values == 0:
-        raise InputError(f"there is not one value in column {column!r} of {named}")
+        raise NothingError(f"there is not one value in column {column!r} of {named}")
     if conversion is None:
         conversion = conversion_of(rows, column)
     said |= {

@@ -54,7 +54,9 @@ class _Kind(NamedTuple):
 
 
 def _read(what: str, reader: str, printable: bool = False, packed: bool = False) -> _Kind:
-    return _Kind(f"{what}, not text: miscope.read finds its reader", printable, packed, reader)
+    return _Kind(
+        f"{what}, not text: leave out what says that it is text, or pass format={reader!r}", printable, packed, reader
+    )
 
 
 _KNOWN: dict[bytes, _Kind] = {

@@ -116,6 +116,76 @@ class _Gate(io.RawIOBase):
             self._is_shut = True
 
 
+class _Once(io.RawIOBase):
+    """Standard input or a pipe, which give their bytes once; but its beginning can be looked at before it is read."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._again = raw, b""
+        self._seen: bytearray | None = None
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes, those first that were looked at."""
+        data, self._again = (self._again, b"") if size < 0 else (self._again[:size], self._again[size:])
+        if size < 0 or len(data) < size:
+            data += self._raw.read(size if size < 0 else size - len(data))
+        if self._seen is not None:
+            self._seen += data
+        return data
+
+    def end(self, closes: bool) -> None:
+        """Say that it was read; a pipe that was opened for that `closes`."""
+        if closes:
+            self._raw.close()
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether what is read now will be read again."""
+        return self._seen is not None
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Go back in the end to where it is now."""
+        self._seen = bytearray()
+        try:
+            yield
+        finally:
+            self._again, self._seen = bytes(self._seen) + self._again, None
+
+
+_begun: dict[Any, _Once] = {}
+"""What gives its bytes once and was begun: standard input itself, pipes by device and number, until they are read."""
+
+
+def _once(file: str) -> tuple[Any, _Once]:
+    """Standard input or a pipe, where its reading stands, and what it is known by."""
+    if file == STDIN:
+        if sys.stdin is None:
+            raise InputError("cannot read standard input: it is closed")
+        key: Any = sys.stdin.buffer
+        return key, _begun.setdefault(key, _Once(key))
+    with _opening(file):
+        about = Path(file).stat()
+        key = (about.st_dev, about.st_ino)
+        if key not in _begun:
+            _begun[key] = _Once(Path(file).open("rb"))  # noqa: SIM115 - closed where it is read
+        return key, _begun[key]
+
+
+@contextmanager
+def _read_once(file: str) -> Iterator[IO[bytes]]:
+    key, once = _once(file)
+    try:
+        yield once  # type: ignore[misc]
+    finally:
+        if not once.is_looked_at:
+            _begun.pop(key, None)
+            once.end(file != STDIN)
+
+
 @contextmanager
 def for_arrow(stream: IO[bytes]) -> Iterator[Any]:
     """Yield a stream for pyarrow's readers, which read ahead in threads; none of these outlives an early end.
@@ -205,16 +275,16 @@ def _unpacked(stream: io.BufferedReader[Any], start: bytes, name: str, kinds: li
 
 
 def head_of(file: str, size: int = HEAD) -> bytes:
-    """The first bytes of a file, decompressed; none where they could not be read again, or not at all; never raises.
+    """The first bytes of a file, decompressed, also of a pipe, which is read from there on; none where it cannot be.
 
-    >>> head_of(STDIN), head_of("no_such.txt")
-    (b'', b'')
+    >>> head_of("no_such.txt")
+    b''
     """
     try:
-        if gives_once(file):
-            return b""
-        with open_stream(file) as stream:
-            return stream.read(size)
+        with ExitStack() as stack:
+            if gives_once(file):
+                stack.enter_context(_once(file)[1].looked_at())
+            return stack.enter_context(open_stream(file)).read(size)
     except (MiscopeError, OSError, ValueError):
         return b""  # who reads it will say why
 
@@ -276,10 +346,8 @@ def _note_whole(file: str, raw: IO[bytes], meter: Meter | None, records: list[di
 
 def open_raw(file: str, folder: str = "*.csv") -> AbstractContextManager[IO[bytes]]:
     """Open a file, address or standard input as it is; the message says why that cannot be."""
-    if file == STDIN:
-        if sys.stdin is None:
-            raise InputError("cannot read standard input: it is closed")
-        return _left_open(sys.stdin.buffer)
+    if gives_once(file):
+        return _read_once(file)
     if is_url(file):
         return open_url(file)
     path = Path(file)
@@ -302,11 +370,6 @@ def _opening(file: str) -> Iterator[None]:
         raise InputError(f"cannot read {file!r}: there is no right to read it") from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {file!r}: {getattr(error, 'strerror', None) or error}") from error
-
-
-@contextmanager
-def _left_open(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    yield file
 
 
 @contextmanager

@@ -13,12 +13,13 @@ from typing import Any
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
 from miscope.sequences.arrow_types import plain_batch, plain_types, unknown_type
-from miscope.sequences.foreign import HEAD, refuse_foreign
+from miscope.sequences.foreign import refuse_foreign
 from miscope.sequences.quoting import Quotes, tell_quotes
 from miscope.sequences.sources import gives_once, has_suffix, name_of, size_of
-from miscope.sequences.streams import Meter, for_arrow, open_seekable, open_stream
+from miscope.sequences.streams import Meter, for_arrow, head_of, open_seekable, open_stream
 from miscope.sequences.table_comments import body_of, comments_before
 from miscope.sequences.text_files import open_text
+from miscope.sequences.text_formats import SIZE, text_format_of
 
 __all__ = [
     "FEATHER_1",
@@ -113,13 +114,13 @@ def open_table(
     InputError
         It cannot be read, or is no table.
     """
-    start = b""
-    if not gives_once(file):
-        with open_stream(file, folder=FOLDER) as stream:
-            start = stream.peek(HEAD)[:HEAD]
+    start = _start_of(file)
+    is_binary = start.startswith((PARQUET, MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]
+    if is_binary and gives_once(file):
+        raise InputError(f"{name_of(file)!r} is a table of bytes, not of text: save it in a file first, and name that")
     if start.startswith(PARQUET):
         return ParquetFile(file, meter)
-    if start.startswith((MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]:
+    if is_binary:
         return ArrowFile(file, start, meter)
     for suffix, kind in {".parquet": "Parquet", ".feather": "Feather", ".arrow": "Arrow"}.items():
         if has_suffix(file, {suffix}):
@@ -129,9 +130,17 @@ def open_table(
             )
     from miscope.sequences.json_lines import JsonFile, is_json_lines
 
-    if is_json_lines(file):
+    if is_json_lines(file) or text_format_of(start, len(start) < SIZE) in ("jsonl", "json"):
         return JsonFile(file, meter)
     return TextFile(file, separator, encoding, meter, wanted, quoting)
+
+
+def _start_of(file: str) -> bytes:
+    """The first bytes of a file, decompressed; those of a pipe are still there."""
+    if gives_once(file):
+        return head_of(file, SIZE)
+    with open_stream(file, folder=FOLDER) as stream:
+        return stream.read(SIZE)
 
 
 class TextFile(TableFile):

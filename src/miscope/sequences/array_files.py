@@ -206,8 +206,8 @@ def _in_alphabet(
         return None
     if as_ is not None or _has_fractions(data):
         raise InputError(
-            f"{name!r} is read as floating-point numbers, which have no alphabet: leave alphabet, alphabet_size and "
-            "as_ out, or save codes as whole numbers, array.astype(int)"
+            f"{name!r} is read as floating-point numbers, which have no alphabet: leave the alphabet and as_ "
+            "out, or save codes as whole numbers (in Python array.astype(int))"
         )
     return Sequences.from_arrays(data, alphabet=alphabet, alphabet_size=alphabet_size)
 

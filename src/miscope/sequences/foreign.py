@@ -39,7 +39,8 @@ _PICKLE = (
     "data by numpy.save or as text"
 )
 _CHECKPOINT = (
-    "a checkpoint of PyTorch's, not data: load it where its network was made, and miscope.models.wrap takes the network"
+    "a checkpoint of PyTorch's, not data: load it where its network was made, in Python, and "
+    "miscope.models.wrap takes that"
 )
 _COMPRESSED = "compressed by {}, which is not read here: unpack it first, and name what comes out"
 

@@ -170,7 +170,7 @@ def _kind_of_all(path: Paths, options: dict[str, Any], asked: str | None, notes:
     names = [path] if isinstance(path, str | os.PathLike) else list(path)
     if any(_is_data_set(os.fspath(name)) for name in names):
         if len(names) > 1:
-            raise InputError("data sets are read one by one; join them with Sequences.concatenate")
+            raise InputError("data sets are read one by one (in Python, Sequences.concatenate joins them)")
         return "hub"
     files = expand(path)
     told = [_told(file, options) if asked is None else _Told(_asked_for(asked, options)) for file in files]
@@ -182,7 +182,7 @@ def _kind_of_all(path: Paths, options: dict[str, Any], asked: str | None, notes:
             "or say what all of them are, format='text'"
         )
     if len(files) > 1 and not DATA[kinds[0]].several:
-        raise InputError(f"files like {files[0]!r} are read one by one; join them with Sequences.concatenate")
+        raise InputError(f"files like {files[0]!r} are read one by one (in Python, Sequences.concatenate joins them)")
     for note in dict.fromkeys(each.note for each in told if each.note):
         named = [name_of(file) for file, each in zip(files, told, strict=True) if each.note == note]
         more = f" and {len(named) - 1:,} more" if len(named) > 1 else ""

@@ -130,7 +130,7 @@ def _refuse_whole(options: Mapping[str, Any]) -> None:
     if conversion is not None and conversion.cut in _WHOLE:
         raise InputError(
             f"as_={as_!r} depends on all shards at once, and each is read by itself: cut at edges of your own, "
-            "as_='edges:-1,0,1' (miscope.read of a part of the data says in its provenance where quantiles are)"
+            "as_='edges:-1,0,1' (a part of the data, read by itself, says in its provenance where quantiles are)"
         )
     if conversion is not None and conversion.cut == "numbers":
         raise InputError(f"as_={as_!r} gives real numbers; shards must give symbols, as with as_='edges:-1,0,1'")

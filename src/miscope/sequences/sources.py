@@ -136,7 +136,10 @@ def gives_once(file: str) -> bool:
     if file == STDIN:
         return True
     path = Path(file)
-    return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
+    except (OSError, ValueError):
+        return False  # reading it will say why
 
 
 def size_of(file: str) -> int:

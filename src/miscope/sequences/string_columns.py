@@ -51,7 +51,7 @@ def read_texts(
     """
     choice(unit, UNITS, "unit")
     if fold_case and (unit == "byte" or tokenizer is not None):
-        raise InputError("fold_case is for characters, words and tokens at white space: leave it out")
+        raise InputError("only characters, words and tokens at white space have a case to fold: read it as it is")
     said = {"rows": 0, "missing_documents_dropped": 0}
     rows = _present(tables, column, refuse_missing, said)
     if tokenizer is not None:

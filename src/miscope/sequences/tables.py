@@ -349,12 +349,12 @@ def _check_texts(as_texts: dict[str, Any], others: dict[str, Any]) -> None:
     if "tokenizer" in as_texts and len(as_texts) > 1:
         raise InputError("a tokenizer makes symbols of its own: leave unit and fold_case out")
     if set(as_texts) == {"fold_case"}:
-        raise InputError("fold_case is for columns of text that a unit reads: name it, unit='character' or 'word'")
-    given = [name for name, value in others.items() if value is not None]
+        raise InputError("the case to fold is that of texts, which a unit reads: name it, unit='character' or 'word'")
+    given = [f"{name}='…'" for name, value in others.items() if value is not None]
     if as_texts and given:
         raise InputError(
-            f"{', '.join(given)} cannot be used with {next(iter(as_texts))}: with a unit or a tokenizer every row is a "
-            "text, and a document of its own"
+            f"{', '.join(given)} cannot be used with {next(iter(as_texts))}='…': with a unit or a tokenizer every row "
+            "is a text, and a document of its own"
         )
 
 

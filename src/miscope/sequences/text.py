@@ -165,7 +165,7 @@ def checked_separator(
     if separator == "":
         raise InputError("the separator is empty; pass the text that stands between documents")
     if fold_case and unit == "byte":
-        raise InputError("bytes have no case to fold; use unit='character', or leave fold_case out")
+        raise InputError("bytes have no case to fold; use unit='character', or read them as they are")
     try:
         (separator or " ").encode(encoding)
     except UnicodeError as error:

@@ -133,8 +133,8 @@ def refuse_binary(start: bytes, name: str, encoding: str, allowed: str = "") -> 
         return  # decoding it will say why
     raise InputError(
         f"{name!r} is binary data, not text, whatever the encoding: bytes of zero and other controls are all over it. "
-        "Numbers that were written as they are in memory numpy.fromfile reads, for Sequences.from_arrays; the bytes "
-        "themselves are symbols of read_text(path, unit='byte')"
+        "Numbers that were written as they are in memory are read as .npy (in Python numpy.fromfile reads them, and "
+        "numpy.save writes that); the bytes themselves are symbols with unit='byte'"
     )
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
+from typing import Any
 
-__all__ = ["FormatError", "InputError", "MiscopeError", "MiscopeWarning", "MissingExtraError", "choice", "require"]
+__all__ = [
+    "FormatError",
+    "InputError",
+    "MiscopeError",
+    "MiscopeWarning",
+    "MissingExtraError",
+    "NothingError",
+    "choice",
+    "require",
+]
 
 
 _LONGEST, _KEPT_AT_END = 2000, 600
@@ -38,6 +48,20 @@ class InputError(MiscopeError, ValueError):
 
 class FormatError(InputError):
     """A file is not what it was opened as: truncated, damaged, foreign, or of another version."""
+
+
+class NothingError(InputError):
+    """What was read holds not one symbol: it is empty, or nothing is left of it.
+
+    Attributes
+    ----------
+    provenance
+        What its reader has to say of it all the same: documents that were dropped, notes.
+    """
+
+    def __init__(self, message: str, provenance: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.provenance = provenance or {}
 
 
 class MissingExtraError(MiscopeError, ImportError):

@@ -192,7 +192,7 @@ def test_numbers_that_cannot_be_cut_alike(data):
         (("words.txt", "--classes", "unicode", "--other", "x"), ["leave --other x out"]),
         (("words.txt", "--classes", "map:no.tsv"), ["no.tsv", "there is no such file"]),
         (("old.csv", "--column", "close", "--classes", "top:2"), ["--classes is for symbols", "--as quantiles:4"]),
-        (("old.csv", "--column", "close", "--unit", "word", "--as", "sign"), ["--as cannot be used with unit"]),
+        (("old.csv", "--column", "close", "--unit", "word", "--as", "sign"), ["--as … cannot be used with --unit"]),
         (("old.csv",), ["2 columns that could be read", "--column"]),
         (("no/such",), ["there is no such file", "hub:no/such"]),
         (("hub:words.txt",), ["is a file", "read_hub takes data sets"]),

@@ -98,6 +98,33 @@ def test_many_small_parts(tmp_path):
     assert ms.read_text(tmp_path / "a").decode(0) == "".join(f"{i}," for i in range(2000))
 
 
+@pytest.mark.parametrize("inner", COMPRESS)
+@pytest.mark.parametrize("outer", ["gzip", "zstd", "lzma"])
+def test_what_is_compressed_twice_is_unpacked_twice(files, tmp_path, outer, inner):
+    for name in ("a.csv", "a.npy"):
+        (tmp_path / name).write_bytes(COMPRESS[outer](COMPRESS[inner]((files / name).read_bytes())))
+        options = CONTENTS.get(name, (b"", {}))[1]
+        assert ms.read(tmp_path / name, **options) == ms.read(files / name, **options)
+    packed = COMPRESS[outer](COMPRESS[inner](b"so it is")[:-3])
+    (tmp_path / "a").write_bytes(packed)
+    if inner != "lzma":  # whose end is not marked
+        with pytest.raises(InputError, match=f"damaged {inner} in {outer} file"):
+            ms.read_text(tmp_path / "a")
+
+
+def test_what_is_compressed_many_times_is_refused(tmp_path):
+    packed = b"so it is"
+    for n in range(1, 7):
+        packed = COMPRESS["gzip"](packed)
+        (tmp_path / "a").write_bytes(packed)
+        for unit in ("character", "byte"):
+            if n <= 4:
+                assert ms.read(tmp_path / "a", unit=unit).n_symbols == 8
+            else:
+                with pytest.raises(InputError, match="compressed more than 4 times"):
+                    ms.read(tmp_path / "a", unit=unit)
+
+
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_standard_input(monkeypatch, kind):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(COMPRESS[kind](b"so it is"))))
@@ -145,3 +172,4 @@ def test_text_is_not_taken_for_it(text):
 def test_names_tell_the_kind_behind_the_compression():
     for suffix in SUFFIXES:
         assert has_suffix(f"a.CSV{suffix}", {".csv"})
+        assert has_suffix(f"a.CSV{suffix}.gz", {".csv"})

@@ -67,6 +67,34 @@ def test_without_a_mark_the_encoding_is_named_and_not_guessed(put, text, encodin
             ms.read_table(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "你好世界一个测试今天天气很好我们去公园散步吧" * 9,
+        "春はあけぼのやうやう白くなりゆく山ぎは少しあかりて" * 9,
+        "ひらがなのみのぶんしょうにはすうじもない" * 9,  # no byte of it is a control character
+        "모든국민은법률이정하는바에의하여" * 9,
+        "สวัสดีชาวโลกวันนี้อากาศดีมาก" * 9,
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_without_a_mark_and_without_spaces_both_readings_are_said(put, text, encoding):
+    path = put("a.txt", text.encode(encoding))
+    for options in ({}, {"unit": "word"}):
+        with pytest.raises(InputError, match=f"could be text in {encoding}.* encoding='{encoding}'.*or numbers"):
+            ms.read(path, **options)
+    assert ms.read(path, encoding=encoding).decode(0) == text
+    assert ms.read(put("b.txt", text.encode())).decode(0) == text
+
+
+def test_numbers_of_two_bytes_are_no_script(put):
+    for low, high in [(0, 2**16), (20_000, 40_000), (0x4E00, 0xA000)]:
+        numbers = RANDOM.integers(low, high, 2000).astype(np.uint16).tobytes()
+        with pytest.raises(InputError) as caught:
+            ms.read(put("a.txt", numbers))
+        assert "utf-16" not in str(caught.value)
+
+
 BINARY = {
     "noise": RANDOM.integers(0, 256, 5000).astype(np.uint8).tobytes(),
     "codes": (np.arange(500) % 4).astype(np.uint8).tobytes(),

@@ -77,11 +77,34 @@ def test_fields_are_fields_in_what_the_standard_library_writes(rows):
     assert told.how == "fields" or any("\t" in part or "\n" in part for row in rows for part in row)
 
 
-def test_a_field_of_several_lines_is_said(tmp_path):
-    path = write(tmp_path, 'w,tag\n"a\nb\nc",x\nd,y\n', "a.csv")
-    with pytest.warns(MiscopeWarning, match="line 2 .* spans 3 lines"):
+@pytest.mark.parametrize(
+    ("text", "separator", "said"),
+    [
+        ('w,tag\n"a\nb\nc",x\nd,y\n', ",", None),  # texts of several lines: no line of them is a row
+        ('n,w,tag\n1,"a\nb, c",x\n2,"d, e\nf",y\n', ",", None),
+        ('n,w\n1,"a\n\nb"\n2,"c\nd"\n', ",", None),
+        ('n\tw\n1\t"a\nb"\n2\t"c\nd\ne"\n', "\t", None),
+        ('w\tn\n"a\nb"\t1\n"c\nd\ne"\t2\n', "\t", None),
+        ('w,tag\n"a,b\nc",x\n', ",", (2, 2)),  # two rows, or one
+        ('w,tag\n"a\nb",x\n"c,d\ne",y\n', ",", (4, 2)),
+        (WORDS + "odd\n", "\t", (3, 4)),  # a line without a tag, and all marks are around fields
+        (WORDS.replace("said", "odd\nsaid"), "\t", (3, 5)),
+        (WORDS.replace("said\t", "odd\todd\todd\nsaid\t"), "\t", (3, 5)),
+        ('w\n"one\ntwo\n"\n', ",", (2, 3)),  # of one column only, every line could be a row
+    ],
+)
+def test_a_field_of_several_lines_is_said_where_they_could_be_rows(text, separator, said):
+    told = tell_quotes([text], separator)
+    assert (told.how, told.line and (told.line, told.span)) == ("fields", said)
+    assert tell_quotes(list(text), separator) == told
+
+
+def test_a_note_on_a_field_of_several_lines(tmp_path):
+    path = write(tmp_path, 'w,tag\n"a,b\nc",x\nd,y\n', "a.csv")
+    with pytest.warns(MiscopeWarning, match="line 2 .* spans 2 lines"):
         assert tags(path) == ["x", "y"]
     assert tags(path, quoting="fields") == ["x", "y"]
+    assert tags(write(tmp_path, 'w,tag\n"a\nb\nc",x\nd,y\n', "a.csv")) == ["x", "y"]
 
 
 def test_the_whole_file_tells_what_marks_are(tmp_path, monkeypatch):

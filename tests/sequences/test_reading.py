@@ -111,7 +111,7 @@ def test_several_files_of_one_kind(files):
             {},
             r"a.txt' is text \(read_text\), but .* is a table \(read_table\): read them one by",
         ),
-        (["a.npy", "a.npy"], {}, "are read one by one; join them with Sequences.concatenate"),
+        (["a.npy", "a.npy"], {}, "are read one by one.*Sequences.concatenate"),
         (
             ["a.csv"],
             {"documents": "line"},

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import miscope as ms
-from miscope.errors import InputError, MiscopeWarning
+from miscope.errors import InputError, MiscopeWarning, NothingError
 from miscope.sequences.codes import offsets_of
 from miscope.sequences.shards import Failure, Shards, merge_summaries, read_shard, recoded
 
@@ -248,6 +249,42 @@ def test_nothing_in_any_shard(tmp_path):
     (tmp_path / "a.txt").write_text("")
     with pytest.raises(InputError, match=r"not one symbol in a\.txt"):
         joined(Shards(tmp_path / "a.txt"))
+
+
+@pytest.mark.parametrize(
+    ("options", "contents"),
+    [
+        ({"separator": "--"}, ["so it is", "------"]),  # separators only: they do occur
+        ({"separator": "--"}, ["so--it is", "", "--"]),
+        ({"separator": "--"}, ["so it is", ""]),  # they do not
+        ({"separator": "--", "unit": "word"}, ["so it is", "-- --"]),
+        ({"separator": "--", "unit": "byte"}, ["so it is", "----"]),
+        ({"separator_regex": "^--$"}, ["so it is", "--\n--"]),
+        ({"documents": "line"}, ["so it\nis", "\n\n\n"]),
+        ({"documents": "blank-line"}, ["so it\n\nis", "\n\n\n"]),
+        ({"documents": "none"}, ["so it is", ""]),
+    ],
+)
+def test_shards_without_symbols_say_what_the_whole_says(tmp_path, options, contents):
+    for name, content in zip("abc", contents, strict=False):
+        (tmp_path / f"{name}.txt").write_text(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MiscopeWarning)
+        whole = ms.read(tmp_path / "*.txt", **options)
+    found = joined(Shards(tmp_path / "*.txt", **options))
+    for name in ("empty_documents_dropped", "notes"):
+        assert found.provenance.get(name) == whole.provenance.get(name), name
+
+
+def test_what_nothing_is_left_of_is_told_by_its_type(tmp_path):
+    """Not by the words of its message, which others may begin with."""
+    (tmp_path / "a.txt").write_text("-- --")
+    with pytest.raises(NothingError, match="except for the separator, white space") as caught:
+        ms.read(tmp_path / "a.txt", separator="--", unit="word")
+    assert caught.value.provenance["empty_documents_dropped"] == 2
+    (tmp_path / "b.csv").write_text("x,y\n,1\n,2\n")
+    (tmp_path / "c.csv").write_text("x,y\na,1\nb,2\n")
+    assert joined(Shards(tmp_path / "*.csv", column="x")) == ms.read(tmp_path / "*.csv", column="x")
 
 
 def test_addresses_lose_their_secrets(tmp_path):

@@ -124,3 +124,57 @@ def test_times_that_are_too_large():
 def test_readings_that_make_no_difference_are_all_named(tmp_path):
     found = read_table(table_of(tmp_path, column_of(months(12), "%m/%d/%Y"), "text"), "x", time="t", as_="changes:sign")
     assert (found.n_documents, found.provenance["times_read_as"]) == (1, "%m/%d/%Y or %d/%m/%Y")
+
+
+SHORT = {
+    "most steps of one are gaps": (["01/02/2018", "03/05/2018", "03/06/2018", "07/08/2018"], "62d"),
+    "two steps that happen to be even": (["01/02/2018", "03/05/2018", "07/08/2018"], "62d"),
+    "four even steps of one": (["11/01/2018", "12/01/2018", "01/02/2019", "01/03/2019", "01/04/2019"], "62d"),
+    "with points": (["01.02.2018", "03.05.2018", "03.06.2018", "07.08.2018"], "62d"),
+    "of two digits": (["01/02/18", "03/05/18", "03/06/18", "07/08/18"], "62d"),
+    "with clocks": (["01/02/2018 10:00", "03/05/2018 10:00", "03/06/2018 10:00", "07/08/2018 10:00"], "62d"),
+    "no steps are even": (
+        [f"{day}/{2000 + n}" for n in range(9) for day in ("01/02", "03/05", "03/06", "07/08")],
+        "62d",
+    ),
+}
+
+
+@pytest.mark.parametrize(("stamps", "gaps"), SHORT.values(), ids=SHORT)
+def test_steps_that_are_few_or_uneven_do_not_tell_day_and_month(tmp_path, stamps, gaps):
+    path = table_of(tmp_path, stamps, "text")
+    with pytest.raises(InputError, match=r"read as %.*and as %.*with different gaps"):
+        read_table(path, "x", time="t", gaps=gaps)
+    for rule in ("none", "9000d"):  # where it makes no difference it is no question
+        assert read_table(path, "x", time="t", gaps=rule).n_documents == 1
+
+
+EVERY_SECOND = ["2018-01-05T18:05:01", "2018-01-05T18:05:02", "2018-01-05T18:05:03"]
+
+
+@pytest.mark.parametrize(
+    ("change", "zone"),
+    [
+        (lambda stamp: stamp.replace("-", "").replace(":", ""), ""),
+        (lambda stamp: stamp.replace("-", "").replace(":", "").replace("T", " "), ""),
+        (lambda stamp: stamp.replace("-", "").replace(":", "") + "Z", " with zone"),
+        (lambda stamp: stamp.replace("-", "").replace(":", "") + "+0100", " with zone"),
+        (lambda stamp: stamp.replace("-", "").replace(":", "") + ".250", ""),
+        (lambda stamp: stamp + ",250", ""),
+        (lambda stamp: stamp.replace("-", ""), ""),
+        (lambda stamp: stamp.replace(":", ""), ""),
+    ],
+)
+def test_the_basic_form_of_iso_8601(tmp_path, change, zone):
+    (tmp_path / "a.csv").write_text("t,x\n" + "".join(f'"{change(stamp)}",1\n' for stamp in EVERY_SECOND))
+    found = read_table(tmp_path / "a.csv", "x", time="t", gaps="2s")
+    assert (found.n_documents, found.provenance["times_read_as"]) == (1, f"ISO 8601{zone}")
+    assert found.provenance["gaps"]["usual_step"] == 1
+    assert found.provenance["times"][0] == change(EVERY_SECOND[0])
+
+
+def test_minutes_and_hours_of_the_basic_form(tmp_path):
+    for n, step in [(13, 60), (11, 3600)]:
+        stamps = [stamp.strftime("%Y%m%dT%H%M%S")[:n] for stamp in every(9, seconds=step)]
+        found = read_table(table_of(tmp_path, stamps, "text"), "x", time="t", gaps="2h")
+        assert (found.n_documents, found.provenance["gaps"]["usual_step"]) == (1, step)

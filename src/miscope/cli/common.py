@@ -68,8 +68,8 @@ _PYTHON = {
     "pass a larger alphabet_size (or alphabet), or leave it out": "give --alphabet more symbols, or leave it out",
     ", as with np.unique(codes, return_inverse=True)[1]": " from 0",
     "symbols anew with np.unique(data, return_inverse=True)[1]": "symbols anew, from 0",
-    "or read letters without headers by read_text(path, fold_case=True)": "or name the file .txt, and read its letters "
-    "with --fold-case",
+    "or read letters without headers by read_text(path, fold_case=True)": "or read its letters with "
+    "--format text --fold-case",
     " (read_hub)": "",
     "No such file or directory": "there is no such file or folder",
     "Is a directory": "it is a folder, and a file is needed",

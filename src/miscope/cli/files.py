@@ -38,7 +38,7 @@ Reading = dict[str, Any]
 
 FILES_HELP = data_help()
 
-_TEXT, _TABLE, _FASTA = "Reading text", "Reading tables", "Reading FASTA"
+_FILES, _TEXT, _TABLE, _FASTA = "Reading files", "Reading text", "Reading tables", "Reading FASTA"
 _HUB, _CLASSES = "Reading data sets of Hugging Face's", "Classes of symbols"
 
 
@@ -55,6 +55,16 @@ def _hub(help_: str) -> Any:
 
 
 def _given(
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="What the files are, whatever they look like: text, table (JSON lines too), fasta, npy, npz, mat, "
+            "hdf5, arrow. Default: as their first bytes and names say.",
+            show_default=False,
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     unit: Annotated[
         str | None,
         _text(
@@ -168,6 +178,7 @@ def _given(
 ) -> Reading:
     """All options of reading; returns those that were given."""
     found = {
+        "format": format_,
         "unit": unit,
         "tokenizer": tokenizer,
         "documents": documents,
@@ -331,7 +342,7 @@ def _symbols(text: str | None) -> str | list[str] | None:
 # How errors name options
 
 _READING = (
-    "unit|documents|separator|separator_regex|quoting|encoding|column|document|time|as_|gaps|missing|missing_values|"
+    "format|unit|documents|separator|separator_regex|quoting|encoding|column|document|time|as_|gaps|missing|missing_values|"
     "tokenizer|limit|split|config|alphabet"
 )
 _ASSIGNED = re.compile(rf"\b({_READING}|other|null|estimator)=(?:(['\"])([^'\"]*)\2|(\d+)|\[([^\]]*)\]|(?=[\s;,.)]|$))")

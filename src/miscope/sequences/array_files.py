@@ -129,9 +129,7 @@ def read_npz(
     with open_seekable(file, Meter([file], progress), records) as opened:
         start = opened.read(4)
         if not start.startswith(ZIP):
-            raise FormatError(
-                f"{name_of(file)!r} is no .npz file (it begins with {start!r}); miscope.read finds its reader"
-            )
+            raise FormatError(f"{name_of(file)!r} is no .npz file (it begins with {start!r}): rename it as what it is")
         opened.seek(0)
         try:
             with np.load(opened) as held:
@@ -208,8 +206,8 @@ def _in_alphabet(
         return None
     if as_ is not None or _has_fractions(data):
         raise InputError(
-            f"{name!r} is read as floating-point numbers, which have no alphabet: leave alphabet, alphabet_size and "
-            "as_ out, or save codes as whole numbers, array.astype(int)"
+            f"{name!r} is read as floating-point numbers, which have no alphabet: leave the alphabet and as_ "
+            "out, or save codes as whole numbers (in Python array.astype(int))"
         )
     return Sequences.from_arrays(data, alphabet=alphabet, alphabet_size=alphabet_size)
 
@@ -269,9 +267,7 @@ def _load(file: str, meter: Meter, records: list[dict[str, Any]]) -> np.ndarray[
     with open_seekable(file, meter, records) as opened:
         start = opened.read(len(NPY))
         if start != NPY:
-            raise FormatError(
-                f"{name_of(file)!r} is no .npy file (it begins with {start!r}); miscope.read finds its reader"
-            )
+            raise FormatError(f"{name_of(file)!r} is no .npy file (it begins with {start!r}): rename it as what it is")
         opened.seek(0)
         try:
             if can_be_mapped(file):

@@ -85,8 +85,8 @@ def _codes_of_floats(parts: list[Array]) -> list[Array]:
             raise InputError(not_finite(int(bad.argmax()), part[bad.argmax()]))
     if not are_whole(parts):
         raise InputError(
-            "the data are floating-point numbers, but symbols are counted: make classes of them first, such as "
-            "miscope.Series.from_arrays(data).quantise(4)"
+            "the data are floating-point numbers, but symbols are counted: make classes of them first, quantiles for "
+            "example (in Python miscope.Series.from_arrays(data).quantise(4))"
         )
     if not are_codes(parts):
         raise unclear_numbers(parts)

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from miscope.errors import FormatError, InputError
+from miscope.errors import FormatError, InputError, NothingError
 from miscope.sequences.codes import Array, code_dtype, gather, offsets_of
 from miscope.sequences.container import Sequences
 from miscope.sequences.sources import Paths, Progress, expand, label_of, name_of
@@ -113,7 +113,9 @@ def read_fasta(
     codes, offsets, names = parser.result()
     places = parser.before
     if len(codes) == 0:
-        raise InputError(f"there is not one letter of {letters} in {label_of(files)}; pass the alphabet of its letters")
+        raise NothingError(
+            f"there is not one letter of {letters} in {label_of(files)}; pass the alphabet of its letters"
+        )
     if reverse_complement:
         codes, offsets, names = _both_strands(codes, offsets, names, letters)
         places = np.stack([places, parser.behind], axis=1).ravel()

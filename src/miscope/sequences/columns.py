@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.errors import FormatError, InputError
+from miscope.errors import FormatError, InputError, NothingError
 from miscope.sequences.arrays import Symbol, narrow, unknown_symbols, whole_numbers
 from miscope.sequences.arrow_types import without_dictionary
 from miscope.sequences.codes import Array, code_dtype, offsets_of, recode
@@ -29,7 +29,7 @@ def codes_of_lists(chunks: Iterator[Any], mapped: bool) -> tuple[Array, Array]:
         parts.append(numbers if mapped else narrow(numbers, None))
         lengths.append(np.diff(offsets))
     if not sum(map(len, parts)):
-        raise InputError("there is not one symbol in it")
+        raise NothingError("there is not one symbol in it")
     if len(parts) == 1:
         return narrow(_as_unsigned(parts[0]), None), offsets
     largest = max(int(part.max(initial=0)) for part in parts)
@@ -70,7 +70,7 @@ def codes_of_string_lists(
         lengths.append(rows.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64))
     codes = np.concatenate([np.zeros(0, np.uint32), *parts])
     if len(codes) == 0:
-        raise InputError("there is not one symbol in it: its lists are empty")
+        raise NothingError("there is not one symbol in it: its lists are empty")
     occurs = np.bincount(codes, minlength=len(index)) > 0  # a dictionary may have strings that no row has
     seen = [symbol for symbol, is_seen in zip(index, occurs.tolist(), strict=True) if is_seen]
     symbols = tuple(sorted(seen, key=str)) if alphabet is None else alphabet

@@ -120,7 +120,8 @@ def not_finite(position: int, value: Any) -> str:
     """Say that a number is missing or infinite, and what to do."""
     return (
         f"value {position} is {value}: leave out what is missing or infinite, or fill it, first; where it marks what "
-        "is missing, numpy.ma.masked_invalid(data) begins a new document"
+        "is missing, save the data as a table, whose empty fields begin new documents, or in Python pass "
+        "numpy.ma.masked_invalid(data)"
     )
 
 
@@ -156,7 +157,7 @@ def _many_rows(values: Array) -> str:
     rows, columns = values.shape
     return (
         f"the array has {rows:,} rows of {columns:,}, and each row is a document: if its columns are the documents, as "
-        "where time goes down, pass data.T"
+        "where time goes down, transpose it first (in Python data.T)"
     )
 
 

@@ -39,7 +39,8 @@ _PICKLE = (
     "data by numpy.save or as text"
 )
 _CHECKPOINT = (
-    "a checkpoint of PyTorch's, not data: load it where its network was made, and miscope.models.wrap takes the network"
+    "a checkpoint of PyTorch's, not data: load it where its network was made, in Python, and "
+    "miscope.models.wrap takes that"
 )
 _COMPRESSED = "compressed by {}, which is not read here: unpack it first, and name what comes out"
 
@@ -54,7 +55,9 @@ class _Kind(NamedTuple):
 
 
 def _read(what: str, reader: str, printable: bool = False, packed: bool = False) -> _Kind:
-    return _Kind(f"{what}, not text: miscope.read finds its reader", printable, packed, reader)
+    return _Kind(
+        f"{what}, not text: leave out what says that it is text, or pass format={reader!r}", printable, packed, reader
+    )
 
 
 _KNOWN: dict[bytes, _Kind] = {

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError, choice, require
+from miscope.errors import InputError, NothingError, choice, require
 from miscope.sequences.arrow_texts import encode_strings
 from miscope.sequences.arrow_types import is_lists, is_string_lists, is_text, plain, plain_type, without_dictionary
 from miscope.sequences.codes import offsets_of
@@ -164,7 +164,7 @@ def _read_text(
         return _noted(made, {"missing_documents_dropped": len(missing)})
     encoded, n_missing = encode_strings(_watched(rows, progress), unit)
     if len(encoded.codes) == 0:
-        raise InputError(f"there is not one {unit} in {provenance['label']}; its rows are empty")
+        raise NothingError(f"there is not one {unit} in {provenance['label']}; its rows are empty")
     provenance |= {"unit": unit, "empty_documents_dropped": encoded.n_empty, "missing_documents_dropped": n_missing}
     return Sequences(encoded.codes, offsets_of(encoded.lengths), len(encoded.alphabet), encoded.alphabet, provenance)
 

@@ -81,6 +81,6 @@ def refuse_codes(series: Series) -> None:
     if series.n_channels == 1 and are_whole([series.values]) and are_codes([series.values.reshape(-1)]):
         raise UnclearError(
             "the values of the series are whole numbers of few kinds: if they are codes of symbols, read them with "
-            "as_='symbols', or make Sequences of them; if they are measurements, say how to cut them, "
-            "as_='quantiles:4' (or series.quantise(4))"
+            "as_='symbols'; if they are measurements, cut them, as_='quantiles:4' (of a Series in Python: "
+            "series.quantise(4))"
         )

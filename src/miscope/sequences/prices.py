@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.codes import Array, offsets_of
 from miscope.sequences.notes import noted
 from miscope.sequences.series import Series
@@ -86,7 +86,7 @@ def returns(prices: Any, kind: str = "log", *, times: Any = None, gaps: Gaps = N
         raise InputError("gaps are gaps in time: pass the times of the prices too, or leave gaps out")
     values, lengths = _steps(np.log(series.values) if kind == "log" else series.values, offsets)
     if len(values) == 0:
-        raise InputError("there is not one return: no document has two prices")
+        raise NothingError("there is not one return: no document has two prices")
     said = {"kind": kind, "documents_of_one_price": int(np.count_nonzero(np.diff(offsets) == 1))}
     if cut:
         said["gaps"] = cut

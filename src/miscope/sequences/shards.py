@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError, MiscopeError, MiscopeWarning
+from miscope.errors import InputError, MiscopeError, MiscopeWarning, NothingError
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import Array, code_dtype, histogram, recode
 from miscope.sequences.container import Sequences
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _WHOLE = ("quantiles", "volatility", "deviations")
-_NOTHING = "there is not one "  # so begin the errors of readers that find nothing to read
 _SIGNS = ("-", "0", "+")
 
 
@@ -131,7 +130,7 @@ def _refuse_whole(options: Mapping[str, Any]) -> None:
     if conversion is not None and conversion.cut in _WHOLE:
         raise InputError(
             f"as_={as_!r} depends on all shards at once, and each is read by itself: cut at edges of your own, "
-            "as_='edges:-1,0,1' (miscope.read of a part of the data says in its provenance where quantiles are)"
+            "as_='edges:-1,0,1' (a part of the data, read by itself, says in its provenance where quantiles are)"
         )
     if conversion is not None and conversion.cut == "numbers":
         raise InputError(f"as_={as_!r} gives real numbers; shards must give symbols, as with as_='edges:-1,0,1'")
@@ -196,9 +195,9 @@ def read_shard(index: int, shards: Shards) -> Shard | Failure:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MiscopeWarning)  # what is so of all shards is said of the corpus
             made = shards.read(index)
+    except NothingError as error:
+        return _empty(shards, index, error.provenance)
     except (MiscopeError, OSError, MemoryError) as error:
-        if str(error).startswith(_NOTHING):
-            return _empty(shards, index)
         reason = str(error) or type(error).__name__
         return Failure(shards.name(index), f"on host {socket.gethostname()}: {reason}")
     codes, size = made.codes, made.alphabet_size
@@ -218,9 +217,9 @@ def is_thin(alphabet_size: int, n_symbols: int) -> bool:
     return alphabet_size > 2**16 and alphabet_size > 4 * n_symbols
 
 
-def _empty(shards: Shards, index: int) -> Shard:
-    dropped = 0 if shards.one_document else 1
-    provenance = {"empty_documents_dropped": dropped, "sources": [{"name": shards.name(index)}]}
+def _empty(shards: Shards, index: int, said: Mapping[str, Any]) -> Shard:
+    """A shard without symbols, of which its reader says so much all the same."""
+    provenance = {**said, "sources": [{"name": shards.name(index)}]}
     nothing = np.zeros(0, np.int64)
     return Shard(np.zeros(0, np.uint8), ShardSummary(nothing, None, 0, nothing, provenance, "first", 0))
 
@@ -397,6 +396,10 @@ def _provenance(
     found: dict[str, Any] = {**alike, "label": shards.label, "shards": len(summaries)}
     if any("empty_documents_dropped" in said for said in every):
         found["empty_documents_dropped"] = sum(said.get("empty_documents_dropped", 0) for said in every)
+    found.pop("notes", None)
+    notes = [note for note in first.get("notes", ()) if all(note in other.get("notes", ()) for other in others)]
+    if notes := [note for note in notes if all(note in said.get("notes", notes) for said in every)]:
+        found["notes"] = notes
     found["sources"] = [source for said in every for source in said.get("sources", [])]
     if skipped:
         found["shards_skipped"] = [{"name": failure.name, "reason": failure.reason} for failure in skipped]

@@ -136,7 +136,10 @@ def gives_once(file: str) -> bool:
     if file == STDIN:
         return True
     path = Path(file)
-    return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        return not is_url(file) and path.exists() and not path.is_file() and not path.is_dir()
+    except (OSError, ValueError):
+        return False  # reading it will say why
 
 
 def size_of(file: str) -> int:
@@ -156,6 +159,6 @@ def has_suffix(file: str, suffixes: Collection[str]) -> bool:
     (True, False)
     """
     name = os.path.basename(file).lower()  # noqa: PTH119 - of addresses too
-    for packed in PACKED:
+    while packed := next((each for each in PACKED if name.endswith(each)), ""):
         name = name.removesuffix(packed)
     return os.path.splitext(name)[1] in suffixes  # noqa: PTH122

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -41,6 +41,8 @@ MOST_IN_MEMORY = 1 << 28
 PIECE = 1 << 17
 """Bytes that are read at a time."""
 HASH_PIECE = 1 << 20
+MOST_PACKED = 4
+"""How often a file may be compressed, one in the other; more than twice nobody does by mistake."""
 READ_AHEAD_ENDS = 0.02
 """Seconds that a thread of pyarrow's gets to see that its stream has ended."""
 
@@ -114,6 +116,76 @@ class _Gate(io.RawIOBase):
             self._is_shut = True
 
 
+class _Once(io.RawIOBase):
+    """Standard input or a pipe, which give their bytes once; but its beginning can be looked at before it is read."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._again = raw, b""
+        self._seen: bytearray | None = None
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes, those first that were looked at."""
+        data, self._again = (self._again, b"") if size < 0 else (self._again[:size], self._again[size:])
+        if size < 0 or len(data) < size:
+            data += self._raw.read(size if size < 0 else size - len(data))
+        if self._seen is not None:
+            self._seen += data
+        return data
+
+    def end(self, closes: bool) -> None:
+        """Say that it was read; a pipe that was opened for that `closes`."""
+        if closes:
+            self._raw.close()
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether what is read now will be read again."""
+        return self._seen is not None
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Go back in the end to where it is now."""
+        self._seen = bytearray()
+        try:
+            yield
+        finally:
+            self._again, self._seen = bytes(self._seen) + self._again, None
+
+
+_begun: dict[Any, _Once] = {}
+"""What gives its bytes once and was begun: standard input itself, pipes by device and number, until they are read."""
+
+
+def _once(file: str) -> tuple[Any, _Once]:
+    """Standard input or a pipe, where its reading stands, and what it is known by."""
+    if file == STDIN:
+        if sys.stdin is None:
+            raise InputError("cannot read standard input: it is closed")
+        key: Any = sys.stdin.buffer
+        return key, _begun.setdefault(key, _Once(key))
+    with _opening(file):
+        about = Path(file).stat()
+        key = (about.st_dev, about.st_ino)
+        if key not in _begun:
+            _begun[key] = _Once(Path(file).open("rb"))  # noqa: SIM115 - closed where it is read
+        return key, _begun[key]
+
+
+@contextmanager
+def _read_once(file: str) -> Iterator[IO[bytes]]:
+    key, once = _once(file)
+    try:
+        yield once  # type: ignore[misc]
+    finally:
+        if not once.is_looked_at:
+            _begun.pop(key, None)
+            once.end(file != STDIN)
+
+
 @contextmanager
 def for_arrow(stream: IO[bytes]) -> Iterator[Any]:
     """Yield a stream for pyarrow's readers, which read ahead in threads; none of these outlives an early end.
@@ -179,27 +251,40 @@ def open_stream(
         raw = stack.enter_context(open_raw(file, folder))
         with _explained(name):
             start = raw.read(START)
-        stream, kind = Stream(raw, start, meter), compression_of(start)
-        with _explained(name, kind):
-            buffered = io.BufferedReader(stream, 1 << 20)
-            yield buffered if kind is None else decompressed(buffered, kind)
+        stream, kinds = Stream(raw, start, meter), list[str]()
+        with _explained(name, kinds):
+            yield _unpacked(io.BufferedReader(stream, 1 << 20), start, name, kinds)
             while records is not None and stream.read(1 << 20):  # what stands behind the end of compressed data
                 pass
         if records is not None:
             records.append(stream.record(name))
 
 
-def head_of(file: str, size: int = HEAD) -> bytes:
-    """The first bytes of a file, decompressed; none where they could not be read again, or not at all; never raises.
+def _unpacked(stream: io.BufferedReader[Any], start: bytes, name: str, kinds: list[str]) -> io.BufferedReader[Any]:
+    """What is in a stream, unpacked as often as it was packed; by what goes to `kinds`, the last one first."""
+    while kind := compression_of(start):
+        if len(kinds) == MOST_PACKED:
+            raise InputError(
+                f"{name!r} is compressed more than {MOST_PACKED} times, one in the other: unpack it first, and name "
+                "what comes out"
+            )
+        kinds.insert(0, kind)
+        stream = decompressed(stream, kind)
+        start = stream.peek(START)[:START]
+    return stream
 
-    >>> head_of(STDIN), head_of("no_such.txt")
-    (b'', b'')
+
+def head_of(file: str, size: int = HEAD) -> bytes:
+    """The first bytes of a file, decompressed, also of a pipe, which is read from there on; none where it cannot be.
+
+    >>> head_of("no_such.txt")
+    b''
     """
     try:
-        if gives_once(file):
-            return b""
-        with open_stream(file) as stream:
-            return stream.read(size)
+        with ExitStack() as stack:
+            if gives_once(file):
+                stack.enter_context(_once(file)[1].looked_at())
+            return stack.enter_context(open_stream(file)).read(size)
     except (MiscopeError, OSError, ValueError):
         return b""  # who reads it will say why
 
@@ -261,10 +346,8 @@ def _note_whole(file: str, raw: IO[bytes], meter: Meter | None, records: list[di
 
 def open_raw(file: str, folder: str = "*.csv") -> AbstractContextManager[IO[bytes]]:
     """Open a file, address or standard input as it is; the message says why that cannot be."""
-    if file == STDIN:
-        if sys.stdin is None:
-            raise InputError("cannot read standard input: it is closed")
-        return _left_open(sys.stdin.buffer)
+    if gives_once(file):
+        return _read_once(file)
     if is_url(file):
         return open_url(file)
     path = Path(file)
@@ -290,21 +373,19 @@ def _opening(file: str) -> Iterator[None]:
 
 
 @contextmanager
-def _left_open(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    yield file
+def _explained(name: str, kinds: Sequence[str] = ()) -> Iterator[None]:
+    """Say that compressed data are damaged; whatever else goes wrong is for the reader of the format to say.
 
-
-@contextmanager
-def _explained(name: str, kind: str | None = None) -> Iterator[None]:
-    """Say that compressed data are damaged; whatever else goes wrong is for the reader of the format to say."""
+    `kinds` is what they are compressed by, what is innermost first.
+    """
     try:
         yield
     except InputError:
         raise
     except DAMAGED as error:
-        if kind is None or getattr(error, "errno", None) is not None:
+        if not kinds or getattr(error, "errno", None) is not None:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"cannot read {name!r}: {reason}") from error
         raise InputError(
-            f"{name!r} is a damaged {kind} file ({error}), cut off or changed on its way: fetch it again"
+            f"{name!r} is a damaged {' in '.join(kinds)} file ({error}), cut off or changed on its way: fetch it again"
         ) from error

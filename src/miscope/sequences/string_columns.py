@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.arrays import Symbol, narrow
 from miscope.sequences.arrow_texts import encode_strings
 from miscope.sequences.arrow_types import is_text, without_dictionary
@@ -51,7 +51,7 @@ def read_texts(
     """
     choice(unit, UNITS, "unit")
     if fold_case and (unit == "byte" or tokenizer is not None):
-        raise InputError("fold_case is for characters, words and tokens at white space: leave it out")
+        raise InputError("only characters, words and tokens at white space have a case to fold: read it as it is")
     said = {"rows": 0, "missing_documents_dropped": 0}
     rows = _present(tables, column, refuse_missing, said)
     if tokenizer is not None:
@@ -61,7 +61,10 @@ def read_texts(
     else:
         encoded, _ = encode_strings(rows, unit, fold_case)
         if len(encoded.codes) == 0:
-            raise InputError(f"there is not one {unit} in {provenance['label']}: its rows are empty")
+            raise NothingError(
+                f"there is not one {unit} in {provenance['label']}: its rows are empty",
+                {"empty_documents_dropped": encoded.n_empty},
+            )
         codes, offsets, alphabet = encoded.codes, offsets_of(encoded.lengths), encoded.alphabet
         provenance |= {"unit": unit, "fold_case": fold_case, "empty_documents_dropped": encoded.n_empty}
     provenance |= {**said, "sources": [table.record for table in tables]}

@@ -13,11 +13,13 @@ from typing import Any
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
 from miscope.sequences.arrow_types import plain_batch, plain_types, unknown_type
-from miscope.sequences.foreign import HEAD, refuse_foreign
+from miscope.sequences.foreign import refuse_foreign
 from miscope.sequences.quoting import Quotes, tell_quotes
 from miscope.sequences.sources import gives_once, has_suffix, name_of, size_of
-from miscope.sequences.streams import Meter, for_arrow, open_seekable, open_stream
+from miscope.sequences.streams import Meter, for_arrow, head_of, open_seekable, open_stream
+from miscope.sequences.table_comments import body_of, comments_before
 from miscope.sequences.text_files import open_text
+from miscope.sequences.text_formats import SIZE, text_format_of
 
 __all__ = [
     "FEATHER_1",
@@ -112,13 +114,13 @@ def open_table(
     InputError
         It cannot be read, or is no table.
     """
-    start = b""
-    if not gives_once(file):
-        with open_stream(file, folder=FOLDER) as stream:
-            start = stream.peek(HEAD)[:HEAD]
+    start = _start_of(file)
+    is_binary = start.startswith((PARQUET, MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]
+    if is_binary and gives_once(file):
+        raise InputError(f"{name_of(file)!r} is a table of bytes, not of text: save it in a file first, and name that")
     if start.startswith(PARQUET):
         return ParquetFile(file, meter)
-    if start.startswith((MAGIC, FEATHER_1)) or start[:4] == END_OF_STREAM[:4]:
+    if is_binary:
         return ArrowFile(file, start, meter)
     for suffix, kind in {".parquet": "Parquet", ".feather": "Feather", ".arrow": "Arrow"}.items():
         if has_suffix(file, {suffix}):
@@ -128,9 +130,17 @@ def open_table(
             )
     from miscope.sequences.json_lines import JsonFile, is_json_lines
 
-    if is_json_lines(file):
+    if is_json_lines(file) or text_format_of(start, len(start) < SIZE) in ("jsonl", "json"):
         return JsonFile(file, meter)
     return TextFile(file, separator, encoding, meter, wanted, quoting)
+
+
+def _start_of(file: str) -> bytes:
+    """The first bytes of a file, decompressed; those of a pipe are still there."""
+    if gives_once(file):
+        return head_of(file, SIZE)
+    with open_stream(file, folder=FOLDER) as stream:
+        return stream.read(SIZE)
 
 
 class TextFile(TableFile):
@@ -154,7 +164,10 @@ class TextFile(TableFile):
             head = stream.read(BLOCK + 1)  # the first block, and that it is not the last
         if not head[:FIRST].strip():
             raise InputError(f"{self.name!r} is empty")
-        self.separator = separator or ("\t" if has_suffix(file, {".tsv", ".tab"}) else _separator(head[:FIRST]))
+        by_name = "\t" if has_suffix(file, {".tsv", ".tab"}) else None
+        self.separator = separator or by_name or _separator(body_of(head[:FIRST]))
+        self.comments = comments_before(head[:FIRST], self.separator, wanted)
+        head = head[self.comments.n_bytes :]
         self._is_quoting_given = quoting is not None
         self.quotes = self._quotes() if quoting is None else Quotes(quoting)
         self.has_header = True
@@ -172,32 +185,49 @@ class TextFile(TableFile):
         records: list[dict[str, Any]] = []
         with (
             self._explained(),
-            self._input.open(self._meter, records) as stream,
+            self._body(self._meter, records) as stream,
             for_arrow(stream) as source,
         ):
             yield from self._parsed(source, columns, text, self._encoding, marks=marks)
         self.record = records[0]
 
-    def notes(self) -> list[str]:
-        """What is to be said of quotation marks that were not asked for, and make a difference."""
+    def notes(self, cells: bool = True) -> list[str]:
+        """What is to be said of comments, and of quotation marks that were not asked for and make a difference.
+
+        That of fields of several lines does so where cells are symbols or numbers, not where they are whole texts.
+        """
+        n = self.comments.n_lines
+        said = f"the first {n} lines of" if n > 1 else "the first line of"
+        notes = [f"{said} {self.name!r} begin{'s' * (n == 1)} with '#': left out, as comments are"] if n else []
         if self._is_quoting_given or self.quotes.line is None:
-            return []
+            return notes
         if self.quotes.how == "none":
             return [
+                *notes,
                 f"line {self.quotes.line:,} of {self.name!r} has a quotation mark that no other closes in its cell, "
                 "and every line by itself has all columns: such marks are taken as symbols, quoting='none'; for fields "
-                "that hold separators or line ends pass quoting='fields'"
+                "that hold separators or line ends pass quoting='fields'",
             ]
+        if not cells:
+            return notes
         return [
+            *notes,
             f"the field that begins in line {self.quotes.line:,} of {self.name!r} spans {self.quotes.span:,} lines, "
-            "for it stands between quotation marks, quoting='fields'; if these are symbols, pass quoting='none'"
+            "for it stands between quotation marks, quoting='fields'; if these are symbols, pass quoting='none'",
         ]
+
+    @contextmanager
+    def _body(self, meter: Meter | None = None, records: list[dict[str, Any]] | None = None) -> Iterator[Any]:
+        """Yield the file behind its comments."""
+        with self._input.open(meter, records) as stream:
+            stream.read(self.comments.n_bytes)
+            yield stream
 
     def _quotes(self) -> Quotes:
         """What the quotation marks of the whole file are, which its beginning does not tell."""
-        with self._explained(), self._input.open() as stream:
+        with self._explained(), self._body() as stream:
             text = io.TextIOWrapper(io.BufferedReader(Unclosed(stream), BLOCK), self._encoding)
-            return tell_quotes(iter(lambda: text.read(BLOCK), ""), str(self.separator))
+            return tell_quotes(iter(lambda: text.read(BLOCK), ""), str(self.separator), 1 + self.comments.n_lines)
 
     def _columns(self, head: bytes) -> tuple[list[str], list[Any]]:
         with self._explained():

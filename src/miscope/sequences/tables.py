@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.arrow_types import check_document_type, check_value_type, is_lists, is_string_lists
 from miscope.sequences.calendars import settle
@@ -120,7 +120,8 @@ def read_table(
         are characters where some cell begins with one that it does not end with, and yet every line by itself has all
         columns. Where that makes a difference, a warning says so.
     encoding
-        How text is written as bytes.
+        How text is written as bytes. Lines before the names of columns that begin with ``#`` are left out, with a
+        warning, unless they have as many columns, and so may be these names.
     alphabet
         The symbols in the order of their codes; by default those that occur, sorted.
     unit
@@ -158,8 +159,8 @@ def read_table(
     Warns
     -----
     MiscopeWarning
-        Quotation marks, gaps or constants were taken in one of two ways that are possible; what was said stands in the
-        provenance too, as ``"notes"``.
+        Comments were left out, or quotation marks, gaps or constants were taken in one of two ways that are possible;
+        what was said stands in the provenance too, as ``"notes"``.
     """
     conversion = None if as_ is None else Conversion.parse(as_)
     choice(missing, MISSING, "way with missing values")
@@ -192,7 +193,7 @@ def read_table(
         return _lists(tables, column, missing, symbols, made_by, said)
     if as_texts:
         check_text_column(tables, column)
-        said = noted(said, [note for table in of_text if table.quotes.how == "none" for note in table.notes()])
+        said = noted(said, [note for table in of_text for note in table.notes(cells=False)])
         return read_texts(tables, column, unit or "character", made_by, fold_case, missing == "refuse", said)
     for table in tables:
         check_value_type(table.types[column], column, table.name)
@@ -206,7 +207,7 @@ def read_table(
     kinds = kinds_of(tables, column, conversion, symbols, bool(marks.words))
     rows = _read(tables, Names(column, tellers, time), kinds, rules, meter)
     if rows.n_values == 0:
-        raise InputError(f"there is not one value in column {column!r} of {named}")
+        raise NothingError(f"there is not one value in column {column!r} of {named}")
     if conversion is None:
         conversion = conversion_of(rows, column)
     said |= {
@@ -348,12 +349,12 @@ def _check_texts(as_texts: dict[str, Any], others: dict[str, Any]) -> None:
     if "tokenizer" in as_texts and len(as_texts) > 1:
         raise InputError("a tokenizer makes symbols of its own: leave unit and fold_case out")
     if set(as_texts) == {"fold_case"}:
-        raise InputError("fold_case is for columns of text that a unit reads: name it, unit='character' or 'word'")
-    given = [name for name, value in others.items() if value is not None]
+        raise InputError("the case to fold is that of texts, which a unit reads: name it, unit='character' or 'word'")
+    given = [f"{name}='…'" for name, value in others.items() if value is not None]
     if as_texts and given:
         raise InputError(
-            f"{', '.join(given)} cannot be used with {next(iter(as_texts))}: with a unit or a tokenizer every row is a "
-            "text, and a document of its own"
+            f"{', '.join(given)} cannot be used with {next(iter(as_texts))}='…': with a unit or a tokenizer every row "
+            "is a text, and a document of its own"
         )
 
 

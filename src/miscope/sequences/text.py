@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from miscope.errors import InputError, choice
+from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.byte_documents import cutter_of, encode_bytes
 from miscope.sequences.codes import offsets_of
 from miscope.sequences.container import Sequences
@@ -21,7 +21,7 @@ from miscope.sequences.sources import Paths, Progress, expand, label_of, name_of
 from miscope.sequences.streams import Meter, can_be_mapped, head_of, mapped
 from miscope.sequences.text_files import byte_pieces, look_at_bytes, text_pieces
 
-__all__ = ["read_text", "whole_text"]
+__all__ = ["checked_separator", "on_separator", "read_text", "whole_text", "with_separator"]
 
 Form: TypeAlias = Callable[[Iterable[str]], Iterator[str]]
 """Takes the text of a file in pieces, and yields it in pieces."""
@@ -122,8 +122,12 @@ def read_text(
         cutter = cutter_of(documents, None if separator is None else _as_bytes(separator, encoding))
         encoded = encode_bytes((byte_pieces(file, meter, records, FOLDER, notes) for file in files), cutter)
     label = label_of(files) if label is None else label
+    n_dropped = encoded.n_empty if documents != "none" else 0
     if len(encoded.codes) == 0:
-        raise InputError(f"there is not one {unit} in {label}; it is empty" + _except_for(unit, documents, between))
+        raise NothingError(
+            f"there is not one {unit} in {label}; it is empty{_except_for(unit, documents, between, encoded.n_ends)}",
+            {"empty_documents_dropped": n_dropped, "notes": on_separator(between, encoded.n_ends)},
+        )
     lengths = np.array([len(encoded.codes)]) if documents == "none" else encoded.lengths
     provenance: dict[str, Any] = {
         "reader": "read_text",
@@ -133,7 +137,7 @@ def read_text(
         "separator": separator,
         "encoding": encoding,
         "fold_case": fold_case,
-        "empty_documents_dropped": encoded.n_empty if documents != "none" else 0,
+        "empty_documents_dropped": n_dropped,
         "sources": records,
     }
     provenance = with_separator(noted(provenance, notes), between, encoded.n_ends)
@@ -161,7 +165,7 @@ def checked_separator(
     if separator == "":
         raise InputError("the separator is empty; pass the text that stands between documents")
     if fold_case and unit == "byte":
-        raise InputError("bytes have no case to fold; use unit='character', or leave fold_case out")
+        raise InputError("bytes have no case to fold; use unit='character', or read them as they are")
     try:
         (separator or " ").encode(encoding)
     except UnicodeError as error:
@@ -194,15 +198,20 @@ def with_separator(provenance: dict[str, Any], between: Separator, n_found: int)
     """Provenance with the pattern that cut documents, and with a note where nothing cut them."""
     if isinstance(between, re.Pattern):
         provenance = {**provenance, "separator_regex": between.pattern}
+    return noted(provenance, on_separator(between, n_found))
+
+
+def on_separator(between: Separator, n_found: int) -> list[str]:
+    """What is to be said of what cuts documents: that it cut none."""
     if between is None or n_found:
-        return provenance
+        return []
     if isinstance(between, str):
         note = f"the separator {between!r} does not occur (its case counts)"
     else:
         note = (
             f"the regular expression {between.pattern!r} matches nowhere (its case counts; each line is searched alone)"
         )
-    return noted(provenance, [f"{note}: every file is one document"])
+    return [f"{note}: every file is one document"]
 
 
 def _mapped_bytes(file: str, records: list[dict[str, Any]], meter: Meter, notes: list[str]) -> Encoded:
@@ -273,7 +282,9 @@ def _literal(separator: Separator) -> str:
     return separator if isinstance(separator, str) else ""
 
 
-def _except_for(unit: str, documents: str, separator: Separator) -> str:
-    apart = {"word": "white space and what nobody sees", "token": "white space"}.get(unit, "")
-    apart = apart or ("the separator" if separator else "line ends" if documents.endswith("line") else "")
-    return f", except for {apart}" if apart else ""
+def _except_for(unit: str, documents: str, separator: Separator, n_ends: int) -> str:
+    """What may be there all the same, of which nothing is a symbol."""
+    apart = {"word": ["white space", "what nobody sees"], "token": ["white space"]}.get(unit, [])
+    ends = "the separator" if separator and n_ends else "line ends" if documents.endswith("line") and not apart else ""
+    apart = [ends, *apart] if ends else apart
+    return f", except for {' and '.join([', '.join(apart[:-1])] * (len(apart) > 1) + apart[-1:])}" if apart else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -112,7 +114,8 @@ def refuse_binary(start: bytes, name: str, encoding: str, allowed: str = "") -> 
         text = start.decode(encoding, "ignore")
     except (LookupError, UnicodeError):
         return  # decoding it will say why
-    if not looks_binary(text, allowed):
+    is_binary = looks_binary(text, allowed)
+    if not is_binary and not _is_broken(start, encoding):
         return
     wide = _wide_encoding(start)
     if wide is not None:
@@ -120,11 +123,29 @@ def refuse_binary(start: bytes, name: str, encoding: str, allowed: str = "") -> 
             f"{name!r} is not {encoding}: its bytes are those of text in {wide} without a mark; name that, "
             f"encoding={wide!r}"
         )
+    wide = _wide_script(start)
+    if wide is not None:
+        raise InputError(
+            f"{name!r} is not {encoding}: its bytes could be text in {wide} without a mark and without spaces, which "
+            f"encoding={wide!r} reads, or numbers of two bytes, which are no text: save these as .npy"
+        )
+    if not is_binary:
+        return  # decoding it will say why
     raise InputError(
         f"{name!r} is binary data, not text, whatever the encoding: bytes of zero and other controls are all over it. "
-        "Numbers that were written as they are in memory numpy.fromfile reads, for Sequences.from_arrays; the bytes "
-        "themselves are symbols of read_text(path, unit='byte')"
+        "Numbers that were written as they are in memory are read as .npy (in Python numpy.fromfile reads them, and "
+        "numpy.save writes that); the bytes themselves are symbols with unit='byte'"
     )
+
+
+def _is_broken(start: bytes, encoding: str) -> bool:
+    """Whether this is said to be UTF-8, and is not, though it may be cut at its end."""
+    try:
+        if _family(encoding) == "utf-8":
+            codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _family(encoding: str) -> str:
@@ -148,6 +169,28 @@ def _wide_encoding(start: bytes) -> str | None:
     return min(good, key=lambda encoding: good[encoding]) if good else None
 
 
+def _wide_script(start: bytes) -> str | None:
+    r"""The encoding of two bytes a character in which this is of a script that needs no spaces, such as Chinese.
+
+    That is: nearly all of it are letters without case, their marks and punctuation, and some come again.
+
+    >>> _wide_script("\u4f60\u597d\uff0c\u4e16\u754c\u4f60\u597d\u3002".encode("utf-16-le"))
+    'utf-16-le'
+    >>> _wide_script(bytes(range(64)))
+    """
+    found = {}
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = start[: len(start) // 2 * 2].decode(encoding, "replace").removesuffix("\ufffd")
+        kinds = Counter(map(unicodedata.category, text))
+        good = sum(n for kind, n in kinds.items() if kind[0] in "MPZ" or kind in ("Lo", "Lm", "Nd"))
+        few = len(set(text)) <= MOST_DIFFERENT * len(text)
+        if len(text) >= LEAST and few and good > 0.98 * len(text) and 2 * kinds["Lo"] > len(text):
+            found[encoding] = len({ord(each) >> 8 for each in text})  # kinds of writing, many in the wrong order
+    return min(found, key=lambda encoding: found[encoding]) if found else None
+
+
+LEAST, MOST_DIFFERENT = 8, 0.9
+"""Characters that show a script, and the share of them that may differ: of numbers of two bytes nearly all do."""
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 
 

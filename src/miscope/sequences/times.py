@@ -36,6 +36,14 @@ ISO = {
     "ISO 8601 to nanoseconds": ("ns", None),
     "ISO 8601 to nanoseconds with zone": ("ns", "UTC"),
 }
+EXTENDED = {
+    r"^(\d{4})(\d{2})(\d{2})([T ])": r"\1-\2-\3\4",
+    r"^(.{10}[T ]\d{2})(\d{2})": r"\1:\2",
+    r"^(.{13}:\d{2})(\d{2})": r"\1:\2",
+    r",(\d+)": r".\1",
+}
+"""What makes the extended form of ISO 8601, which pyarrow reads, of its basic one (20180105T180500), one after the
+other; and a point of the comma before fractions of seconds."""
 SECONDS = {"us": 10**6, "ns": 10**9}
 NUMBERS = "numbers"
 YEAR_1000 = -30_610_224_000 * SECONDS["us"]
@@ -103,9 +111,9 @@ class TimeReader:
     """Makes numbers of times, batch by batch, in every way in which all of them can be read.
 
     Dates and times become whole microseconds (nanoseconds, where they are as fine as that), numbers stay numbers.
-    Text may be written as ISO 8601 (with a zone or without), as one of `FORMATS`, as digits of a calendar (`DIGITS`),
-    or as numbers. Where several ways are possible (day and month could be either, 201901 a month or a number), all are
-    followed to the end of the column; `miscope.sequences.calendars.settle` chooses.
+    Text may be written as ISO 8601 (extended or basic, with a zone or without), as one of `FORMATS`, as digits of a
+    calendar (`DIGITS`), or as numbers. Where several ways are possible (day and month could be either, 201901 a month
+    or a number), all are followed to the end of the column; `miscope.sequences.calendars.settle` chooses.
 
     Examples
     --------
@@ -325,12 +333,22 @@ def _parsed(column: Any, how: str) -> Array | None:
 
     if how in ISO:
         read = _cast(column, pa.timestamp(*ISO[how]))
+        read = _cast(_extended(column), pa.timestamp(*ISO[how])) if read is None else read
         return None if read is None else _ticks(read)
     read = pc.strptime(column, format=how, unit="us", error_is_null=True)
     if read.null_count:
         return None
     ticks = _ticks(read)
     return ticks if len(ticks) == 0 or ticks.min() > YEAR_1000 else None
+
+
+def _extended(column: Any) -> Any:
+    """Text in the basic form of ISO 8601 in the extended one; all other text hardly changed."""
+    import pyarrow.compute as pc
+
+    for basic, extended in EXTENDED.items():
+        column = pc.replace_substring_regex(column, basic, extended)
+    return column
 
 
 def _not_a_time(column: Any, where: Where) -> InputError:

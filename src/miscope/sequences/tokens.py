@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError
+from miscope.errors import InputError, NothingError
 from miscope.sequences.codes import Array, code_dtype, histogram, offsets_of, pieces
 from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import END
@@ -15,7 +15,7 @@ from miscope.sequences.hugging_face import explained
 from miscope.sequences.notes import noted
 from miscope.sequences.sources import Paths, Progress, expand, label_of
 from miscope.sequences.streams import Meter
-from miscope.sequences.text import checked_separator, whole_text, with_separator
+from miscope.sequences.text import checked_separator, on_separator, whole_text, with_separator
 from miscope.sequences.token_marks import SPACES
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
@@ -139,7 +139,11 @@ def read_tokens(
     texts = (whole_text(file, documents, between, encoding, records, meter) for file in files)
     n_ends: list[int] = []
     parts = ["".join(texts)] if documents == "none" else _documents(texts, n_ends)
-    encoded = encode_texts(parts, tokenizer, label)
+    try:
+        encoded = encode_texts(parts, tokenizer, label)
+    except NothingError as error:
+        said = {**error.provenance, "notes": on_separator(between, sum(n_ends))}
+        raise NothingError(str(error), said) from None
     provenance = {
         "reader": "read_tokens",
         "label": label,
@@ -167,7 +171,10 @@ def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, label: str) -> Enco
         parts = [np.concatenate(parts)] if len(parts) > 1 << 16 else parts  # short documents: an array costs 100 bytes
     codes = np.concatenate(parts)
     if len(codes) == 0:
-        raise InputError(f"there is not one token in {label}; it is empty, or the tokenizer drops all of it")
+        raise NothingError(
+            f"there is not one token in {label}; it is empty, or the tokenizer drops all of it",
+            {"empty_documents_dropped": n_empty},
+        )
     n_unknown = _count_unknown(codes, tokenizer, label)
     return Encoded(codes, np.array(lengths, np.int64), n_empty, n_unknown, n_left_out)
 

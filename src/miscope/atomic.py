@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from miscope.errors import InputError
+from miscope.locks import Claim, claim, private_file, remove_abandoned
 
-__all__ = ["atomic_path", "check_suffix", "folder_for", "write_json"]
+__all__ = ["atomic_path", "check_suffix", "claimed_folder", "write_json"]
+
+PREFIX = ".miscope-"  # of files that are being written
 
 REASONS = {
     errno.ENOSPC: "no space is left on the device; free some, or write to another one",
@@ -58,20 +61,40 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with _explained(path):
             yield target
         return
-    temporary = target.with_name(f".miscope-{secrets.token_hex(6)}{target.suffix}")
+    _tidy(target.parent)
+    with _explained(path):
+        temporary, held = private_file(target.parent, PREFIX, target.suffix, 0o666)
     try:
         with _explained(path):
             yield temporary
             temporary.replace(target)
     finally:
+        held.release()
         temporary.unlink(missing_ok=True)
 
 
-def folder_for(path: str | os.PathLike[str], folder: Path) -> None:
-    """Make a folder for what is unfinished of the file `path`, after the checks of `atomic_path`."""
-    _check(Path(os.path.realpath(path)), path)
-    with _explained(folder):
-        folder.mkdir(exist_ok=True)
+@functools.cache  # once a folder, since it may hold many files
+def _tidy(folder: Path) -> None:
+    """Remove what processes that were killed left half-written."""
+    remove_abandoned(folder, PREFIX)
+
+
+def claimed_folder(path: str | os.PathLike[str], folder: Path, what: str) -> Claim:
+    """Make a folder for what is unfinished of the file `path`, after the checks of `atomic_path`, and claim it.
+
+    Raises
+    ------
+    TakenError
+        Another process is at `what` there.
+    """
+    while True:
+        _check(Path(os.path.realpath(path)), path)
+        with _explained(folder):
+            folder.mkdir(exist_ok=True)
+            try:
+                return claim(folder / "lock", what)
+            except FileNotFoundError:  # who was there has finished meanwhile, and removed the folder
+                continue
 
 
 def _check(target: Path, path: str | os.PathLike[str]) -> None:

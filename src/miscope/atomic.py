@@ -14,7 +14,7 @@ from typing import Any
 from miscope.errors import InputError
 from miscope.locks import Claim, claim, private_file, remove_abandoned
 
-__all__ = ["atomic_path", "check_suffix", "claimed_folder", "write_json"]
+__all__ = ["atomic_path", "check_suffix", "claimed_folder", "explained", "write_json"]
 
 PREFIX = ".miscope-"  # of files that are being written
 
@@ -58,14 +58,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     _check(target, path)
     if target.exists() and not target.is_file():
-        with _explained(path):
+        with explained(path):
             yield target
         return
     _tidy(target.parent)
-    with _explained(path):
+    with explained(path):
         temporary, held = private_file(target.parent, PREFIX, target.suffix, 0o666)
     try:
-        with _explained(path):
+        with explained(path):
             yield temporary
             temporary.replace(target)
     finally:
@@ -89,7 +89,7 @@ def claimed_folder(path: str | os.PathLike[str], folder: Path, what: str) -> Cla
     """
     while True:
         _check(Path(os.path.realpath(path)), path)
-        with _explained(folder):
+        with explained(folder):
             folder.mkdir(exist_ok=True)
             try:
                 return claim(folder / "lock", what)
@@ -109,7 +109,8 @@ def _check(target: Path, path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
+def explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in an `InputError` why something could not be written to `path`."""
     try:
         yield
     except OSError as error:

@@ -28,7 +28,7 @@ REASONS = {
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], follow: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which takes the place of `path` when the block ends well.
 
     Examples
@@ -43,7 +43,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The file to write or to replace. A link is followed; a device or pipe (``/dev/stdout``) is written to directly.
+        The file to write or to replace. A device or pipe (``/dev/stdout``) is written to directly.
+    follow
+        Whether a link at `path` stays, and the file that it names is replaced. False, for files that nobody named: the
+        link itself is replaced, wherever it leads.
 
     Yields
     ------
@@ -55,9 +58,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     InputError
         The file cannot be written, for a reason that the message gives. Whatever stood at `path` is unchanged.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if follow else Path(path).absolute()
     _check(target, path)
-    if target.exists() and not target.is_file():
+    if follow and target.exists() and not target.is_file():
         with explained(path):
             yield target
         return
@@ -87,6 +90,8 @@ def claimed_folder(path: str | os.PathLike[str], folder: Path, what: str) -> Cla
     TakenError
         Another process is at `what` there.
     """
+    if folder.is_symlink():
+        raise InputError(f"cannot work in {str(folder)!r}: it is a link, which miscope did not make; remove it")
     while True:
         _check(Path(os.path.realpath(path)), path)
         with explained(folder):

@@ -27,6 +27,7 @@ except ImportError:  # Windows
 __all__ = ["Claim", "TakenError", "claim", "claimed", "private_file", "remove_abandoned"]
 
 _TRIES = 100  # each of them means that another process came to its end meanwhile
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # what others put in a shared folder is not followed to our own files
 _RANDOM = 6  # bytes in a private name
 
 
@@ -69,6 +70,8 @@ def claim(file: Path, what: str) -> Claim:
         Another one holds it; the message says who.
     FileNotFoundError
         The folder has gone, as it does when who worked there has finished.
+    OSError
+        The file cannot be opened, or is a link.
 
     Examples
     --------
@@ -84,7 +87,7 @@ def claim(file: Path, what: str) -> Claim:
     >>> claim(file, "this example").release()
     """
     for _ in range(_TRIES):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
         try:
             is_held = _lock(descriptor)
         except BlockingIOError:
@@ -170,7 +173,7 @@ def remove_abandoned(folder: Path, prefix: str) -> None:
 
 
 def _remove_if_abandoned(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    descriptor = os.open(path, os.O_RDWR | _NO_LINK)
     try:
         if _lock(descriptor):
             path.unlink()

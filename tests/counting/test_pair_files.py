@@ -1,5 +1,6 @@
 """A count that is written lag by lag, and goes on where it was stopped."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -157,6 +158,34 @@ def test_pieces_without_settings_are_no_other_data_s(corpus, tmp_path):
         found = count_to_file(other, path, LAGS, 4)
     assert found == count_pairs(other, LAGS, 4) != count_pairs(corpus, LAGS, 4)
     assert [file.name for file in tmp_path.iterdir()] == ["counts.arrow"]
+
+
+@pytest.mark.parametrize("name", ["lag-3.cells", "settings.json"])
+def test_links_among_the_pieces_are_replaced_and_not_followed(corpus, tmp_path, name):
+    mine = tmp_path / "mine.txt"
+    folder = tmp_path / "counts.arrow.part"
+    folder.mkdir()
+    (folder / name).symlink_to(mine)
+    if name != "settings.json":
+        mine.write_text("my own")
+    with pytest.warns(MiscopeWarning, match="1 pieces") if mine.exists() else contextlib.nullcontext():
+        found = count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert found == count_pairs(corpus, LAGS, 4)
+    assert (mine.read_text() if mine.exists() else None) == ("my own" if name != "settings.json" else None)
+
+
+def test_a_lock_or_a_folder_that_is_a_link_is_refused(corpus, tmp_path):
+    mine, folder = tmp_path / "mine.txt", tmp_path / "counts.arrow.part"
+    mine.write_text("my own")
+    folder.mkdir()
+    (folder / "lock").symlink_to(mine)
+    with pytest.raises(InputError, match="cannot write"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert mine.read_text() == "my own"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="it is a link"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
 
 
 def test_a_second_count_into_one_file_is_refused(corpus, tmp_path, monkeypatch):

@@ -82,7 +82,7 @@ class Pieces:
         """Write them down, or make sure that what lies there belongs to this count."""
         file = self.folder / _SETTINGS
         if not file.exists():  # pieces that lie there all the same are used if they fit
-            with atomic_path(file) as temporary:
+            with atomic_path(file, follow=False) as temporary:
                 temporary.write_text(json.dumps(self._settings), encoding="utf-8")
             return
         try:
@@ -125,7 +125,7 @@ class Pieces:
     def write(self, lag: int, parts: Iterable[Cells]) -> int:
         """Write ranges of left symbols one after the other, as they come; returns how many cells there are."""
         n = 0
-        with atomic_path(self.file(lag)) as temporary, temporary.open("wb") as file:
+        with atomic_path(self.file(lag), follow=False) as temporary, temporary.open("wb") as file:
             piece = _Signing(file, self._signed(lag))
             for part in parts:
                 for array in part:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from miscope.errors import InputError
+from miscope.locks import Claim, claim, private_file, remove_abandoned
 
-__all__ = ["atomic_path", "check_suffix", "folder_for", "write_json"]
+__all__ = ["atomic_path", "check_suffix", "claimed_folder", "explained", "write_json"]
+
+PREFIX = ".miscope-"  # of files that are being written
 
 REASONS = {
     errno.ENOSPC: "no space is left on the device; free some, or write to another one",
@@ -25,7 +28,7 @@ REASONS = {
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], follow: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which takes the place of `path` when the block ends well.
 
     Examples
@@ -40,7 +43,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The file to write or to replace. A link is followed; a device or pipe (``/dev/stdout``) is written to directly.
+        The file to write or to replace. A device or pipe (``/dev/stdout``) is written to directly.
+    follow
+        Whether a link at `path` stays, and the file that it names is replaced. False, for files that nobody named: the
+        link itself is replaced, wherever it leads.
 
     Yields
     ------
@@ -52,26 +58,48 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     InputError
         The file cannot be written, for a reason that the message gives. Whatever stood at `path` is unchanged.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if follow else Path(path).absolute()
     _check(target, path)
-    if target.exists() and not target.is_file():
-        with _explained(path):
+    if follow and target.exists() and not target.is_file():
+        with explained(path):
             yield target
         return
-    temporary = target.with_name(f".miscope-{secrets.token_hex(6)}{target.suffix}")
+    _tidy(target.parent)
+    with explained(path):
+        temporary, held = private_file(target.parent, PREFIX, target.suffix, 0o666)
     try:
-        with _explained(path):
+        with explained(path):
             yield temporary
             temporary.replace(target)
     finally:
+        held.release()
         temporary.unlink(missing_ok=True)
 
 
-def folder_for(path: str | os.PathLike[str], folder: Path) -> None:
-    """Make a folder for what is unfinished of the file `path`, after the checks of `atomic_path`."""
-    _check(Path(os.path.realpath(path)), path)
-    with _explained(folder):
-        folder.mkdir(exist_ok=True)
+@functools.cache  # once a folder, since it may hold many files
+def _tidy(folder: Path) -> None:
+    """Remove what processes that were killed left half-written."""
+    remove_abandoned(folder, PREFIX)
+
+
+def claimed_folder(path: str | os.PathLike[str], folder: Path, what: str) -> Claim:
+    """Make a folder for what is unfinished of the file `path`, after the checks of `atomic_path`, and claim it.
+
+    Raises
+    ------
+    TakenError
+        Another process is at `what` there.
+    """
+    if folder.is_symlink():
+        raise InputError(f"cannot work in {str(folder)!r}: it is a link, which miscope did not make; remove it")
+    while True:
+        _check(Path(os.path.realpath(path)), path)
+        with explained(folder):
+            folder.mkdir(exist_ok=True)
+            try:
+                return claim(folder / "lock", what)
+            except FileNotFoundError:  # who was there has finished meanwhile, and removed the folder
+                continue
 
 
 def _check(target: Path, path: str | os.PathLike[str]) -> None:
@@ -86,7 +114,8 @@ def _check(target: Path, path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
+def explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in an `InputError` why something could not be written to `path`."""
     try:
         yield
     except OSError as error:

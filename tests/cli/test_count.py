@@ -60,8 +60,11 @@ def test_a_stopped_count_is_gone_on_with(miscope, parts, tmp_path):
         "unfinished count with other lags: finish that one by the command that began it, or throw it away, --fresh"
         in refused.stderr
     )
+    piece = tmp_path / "counts.arrow.part" / "lag-2.cells"
+    piece.write_bytes(piece.read_bytes()[:-7])
     outcome = miscope("count", *parts, *READING, "--lags", "1,2", "-o", output)
     assert outcome.status == 0
+    assert "damaged or of other data: counted again are lag-2" in outcome.stderr
     assert f"went on with what lay unfinished in {output}.part" in outcome.stderr
     assert ms.PairCounts.load(output) == ms.counting.count_pairs(corpus, [1, 2])
     again = miscope("count", *parts, *READING, "--lags", "1,3", "-o", output, "--fresh")

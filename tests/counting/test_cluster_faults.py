@@ -5,10 +5,12 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import miscope as ms
@@ -220,22 +222,45 @@ def test_files_that_cannot_be_opened_say_where(tmp_path):
         file.read(0, 1)
 
 
-def test_no_room_for_a_temporary_file_here(client, sequences, expected, monkeypatch):
+@pytest.mark.parametrize("name", ["private_file", "_write"])
+def test_no_room_for_a_temporary_file_here(client, sequences, expected, monkeypatch, tmp_path, name):
     """Codes are sent then, instead of being mapped by all workers."""
-    full = []
 
-    def on_a_full_disk(**_):
-        file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
-        full.append(file)
-        return file
+    def on_a_full_disk(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    # Only there: the scheduler, in this process, has temporary files and finalizers of its own.
-    monkeypatch.setattr(cluster_sources, "tempfile", SimpleNamespace(NamedTemporaryFile=on_a_full_disk))
-    monkeypatch.setattr(cluster_sources, "weakref", SimpleNamespace(finalize=lambda *_, **__: None))
+    monkeypatch.setattr(cluster_sources, name, on_a_full_disk)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     counter = ClusterCounter(sequences, LAGS, BLOCKS, "sparse", client=client)
-    assert full
     assert counter._source._file is None
+    assert not list(tmp_path.glob("miscope-*"))
     assert_same(count(counter), expected)
+
+
+def test_codes_of_killed_processes_are_removed_and_no_others(client, sequences, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "miscope-0123456789ab.codes").write_bytes(b"left by a process that was killed")
+    (tmp_path / "miscope-results.codes").write_bytes(b"somebody's own")
+    living = ClusterCounter(sequences, [1], 0, client=client)
+    another = ClusterCounter(sequences, [1], 0, client=client)
+    mine = {Path(counter._source._file.path).name for counter in (living, another)}
+    assert {file.name for file in tmp_path.glob("miscope-*")} == {*mine, "miscope-results.codes"}
+
+
+def test_a_local_cluster_listens_on_this_machine_only(client):
+    workers = [psutil.Process(pid) for pid in client.run(os.getpid).values()]
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    assert {worker.pid for worker in workers} <= {process.pid for process in processes}
+    listening = [
+        where.laddr
+        for process in processes
+        for where in process.net_connections("inet")
+        if where.status == psutil.CONN_LISTEN
+    ]
+    dashboard = int(client.dashboard_link.rpartition(":")[2].partition("/")[0])
+    assert dashboard in {where.port for where in listening}
+    assert len(listening) >= 2 + len(workers)
+    assert {where.ip for where in listening} == {"127.0.0.1"}
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """A count that is written lag by lag, and goes on where it was stopped."""
 
+import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +12,14 @@ import numpy as np
 import pytest
 
 import miscope as ms
+from miscope import locks
 from miscope.counting import pair_files
 from miscope.counting.doors import count_pairs
 from miscope.counting.pair_files import count_to_file, is_pair_counts
 from miscope.counting.pairs import PairCounts
-from miscope.errors import FormatError, InputError
+from miscope.counting.pieces import Pieces
+from miscope.errors import FormatError, InputError, MiscopeWarning
+from miscope.locks import TakenError
 from miscope.sequences import Sequences
 
 LAGS = [1, 2, 3, 10, 50]
@@ -44,23 +50,23 @@ def test_a_file_holds_what_counting_in_memory_gives(corpus, tmp_path):
 
 def test_a_stopped_count_goes_on_where_it_was(corpus, tmp_path, monkeypatch):
     path = tmp_path / "counts.arrow"
-    saved = pair_files._save_cells
+    saved = Pieces.write
     written = []
 
-    def stops(file, cells):
+    def stops(self, lag, cells):
         if len(written) == 3:
             raise KeyboardInterrupt
-        written.append(file.name)
-        return saved(file, cells)
+        written.append(lag)
+        return saved(self, lag, cells)
 
-    monkeypatch.setattr(pair_files, "_save_cells", stops)
+    monkeypatch.setattr(Pieces, "write", stops)
     with pytest.raises(KeyboardInterrupt):
         count_to_file(corpus, path, LAGS, 4, threads=1)
     assert not path.exists()
-    assert len(list((tmp_path / "counts.arrow.part").glob("lag-*.npz"))) == 3
+    assert len(list((tmp_path / "counts.arrow.part").glob("lag-*.cells"))) == 3
 
     again = []
-    monkeypatch.setattr(pair_files, "_save_cells", lambda file, cells: again.append(file.name) or saved(file, cells))
+    monkeypatch.setattr(Pieces, "write", lambda self, lag, cells: again.append(lag) or saved(self, lag, cells))
     seen = []
     found = count_to_file(corpus, path, LAGS, 4, progress=lambda *done: seen.append(done))
     assert found == count_pairs(corpus, LAGS, 4)
@@ -93,6 +99,10 @@ def test_what_is_unfinished_is_not_mixed_with_anything_else(corpus, tmp_path, ch
     assert found == count_pairs(other["sequences"], other["lags"], other["blocks"])
 
 
+def other_corpus():
+    return ms.processes.MarkovChain([[0.1, 0.9], [0.7, 0.3]]).sample(8, 500, seed=3)
+
+
 def cut(piece):
     piece.write_bytes(piece.read_bytes()[:-40])
 
@@ -103,12 +113,17 @@ def flipped(piece):
     piece.write_bytes(data)
 
 
-def of_other_counts(piece):
-    np.savez(piece, offsets=[0, 1], keys=[0], counts=[2])
+def without_a_digest(piece):
+    piece.write_bytes(piece.read_bytes()[:-32])
 
 
-def with_a_part_missing(piece):
-    np.savez(piece, offsets=[0, 1], keys=[0])
+def of_another_lag(piece):
+    shutil.copy(piece.with_name("lag-3.cells"), piece)
+
+
+def of_other_data(piece):
+    leave_unfinished(other_corpus(), piece.parent.parent / "other.arrow")
+    shutil.copy(piece.parent.parent / "other.arrow.part" / piece.name, piece)
 
 
 @pytest.mark.parametrize(
@@ -116,36 +131,115 @@ def with_a_part_missing(piece):
     [
         cut,
         flipped,
-        of_other_counts,
-        with_a_part_missing,
+        without_a_digest,
+        of_another_lag,
+        of_other_data,
         lambda piece: piece.write_bytes(b""),
         lambda piece: piece.write_bytes(b"so it is"),
-        lambda piece: piece.write_bytes(b"PK\x03\x04 no zip"),
     ],
 )
 def test_a_damaged_piece_is_counted_again(corpus, tmp_path, damage):
+    if damage is of_other_data:
+        assert not np.array_equal(other_corpus().codes, corpus.codes)
     leave_unfinished(corpus, tmp_path / "counts.arrow")
-    damage(tmp_path / "counts.arrow.part" / "lag-10.npz")
-    assert count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4) == count_pairs(corpus, LAGS, 4)
+    damage(tmp_path / "counts.arrow.part" / "lag-10.cells")
+    with pytest.warns(MiscopeWarning, match=r"1 pieces .*lag-10"):
+        found = count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert found == count_pairs(corpus, LAGS, 4)
+
+
+def test_pieces_without_settings_are_no_other_data_s(corpus, tmp_path):
+    """As a removal leaves them that was killed, where settings went first."""
+    path = tmp_path / "counts.arrow"
+    leave_unfinished(corpus, path)
+    (tmp_path / "counts.arrow.part" / "settings.json").unlink()
+    other = other_corpus()
+    with pytest.warns(MiscopeWarning, match="5 pieces"):
+        found = count_to_file(other, path, LAGS, 4)
+    assert found == count_pairs(other, LAGS, 4) != count_pairs(corpus, LAGS, 4)
+    assert [file.name for file in tmp_path.iterdir()] == ["counts.arrow"]
+
+
+@pytest.mark.parametrize("name", ["lag-3.cells", "settings.json"])
+def test_links_among_the_pieces_are_replaced_and_not_followed(corpus, tmp_path, name):
+    mine = tmp_path / "mine.txt"
+    folder = tmp_path / "counts.arrow.part"
+    folder.mkdir()
+    (folder / name).symlink_to(mine)
+    if name != "settings.json":
+        mine.write_text("my own")
+    with pytest.warns(MiscopeWarning, match="1 pieces") if mine.exists() else contextlib.nullcontext():
+        found = count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert found == count_pairs(corpus, LAGS, 4)
+    assert (mine.read_text() if mine.exists() else None) == ("my own" if name != "settings.json" else None)
+
+
+def test_a_lock_or_a_folder_that_is_a_link_is_refused(corpus, tmp_path):
+    mine, folder = tmp_path / "mine.txt", tmp_path / "counts.arrow.part"
+    mine.write_text("my own")
+    folder.mkdir()
+    (folder / "lock").symlink_to(mine)
+    with pytest.raises(InputError, match="cannot write"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert mine.read_text() == "my own"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="it is a link"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+
+
+def test_a_second_count_into_one_file_is_refused(corpus, tmp_path, monkeypatch):
+    path = tmp_path / "counts.arrow"
+    saved = Pieces.write
+
+    def second(self, lag, cells):
+        for fresh in (False, True):
+            with pytest.raises(TakenError, match=f"already, in process {os.getpid()} on this machine: wait"):
+                count_to_file(corpus, path, LAGS, 4, fresh=fresh)
+        return saved(self, lag, cells)
+
+    monkeypatch.setattr(Pieces, "write", second)
+    assert count_to_file(corpus, path, LAGS, 4) == count_pairs(corpus, LAGS, 4)
+
+
+def test_without_locks_the_later_of_two_counts_is_right_or_refused(corpus, tmp_path, monkeypatch):
+    path = tmp_path / "counts.arrow"
+    monkeypatch.setattr(locks, "_lock", lambda descriptor: False)
+    saved, seen = Pieces.write, []
+
+    def second(self, lag, cells):
+        if not seen:
+            seen.append(lag)
+            with pytest.raises(InputError, match="other data"):
+                count_to_file(other_corpus(), path, LAGS, 4)
+            assert count_to_file(corpus, path, LAGS, 4) == count_pairs(corpus, LAGS, 4)
+        return saved(self, lag, cells)
+
+    monkeypatch.setattr(Pieces, "write", second)
+    with pytest.raises(InputError, match=r"counts\.arrow\.part"):  # it was removed by who finished first
+        count_to_file(corpus, path, LAGS, 4, threads=1)
+    assert PairCounts.load(path) == count_pairs(corpus, LAGS, 4)
 
 
 def test_a_piece_that_is_damaged_while_others_are_counted_is_named(corpus, tmp_path, monkeypatch):
     leave_unfinished(corpus, tmp_path / "counts.arrow")
-    cut(tmp_path / "counts.arrow.part" / "lag-10.npz")
-    monkeypatch.setattr(pair_files, "_is_whole", lambda file, n_offsets: True)
-    with pytest.raises(FormatError, match=r"lag-10\.npz.* damaged"):
+    cut(tmp_path / "counts.arrow.part" / "lag-10.cells")
+    monkeypatch.setattr(Pieces, "done", lambda self, lags: lags)
+    with pytest.raises(FormatError, match=r"lag-10.* damaged"):
         count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
 
 
 PROGRAM = """
 import sys
 import miscope as ms
+from miscope import locks
 from miscope.counting import pair_files
-saved = pair_files._save_cells
-def slowly(file, cells):
-    saved(file, cells)
+from miscope.counting.pieces import Pieces
+saved = Pieces.write
+def slowly(self, lag, cells):
+    saved(self, lag, cells)
     import time; print("saved", flush=True); time.sleep(0.2)
-pair_files._save_cells = slowly
+Pieces.write = slowly
 corpus = ms.processes.MarkovChain([[0.9, 0.1], [0.3, 0.7]]).sample(8, 500, seed=3)
 pair_files.count_to_file(corpus, sys.argv[1], [1, 2, 3, 10, 50], 4, threads=1)
 """
@@ -160,15 +254,15 @@ def test_a_killed_process_loses_no_lag_that_was_done(corpus, tmp_path):
     process.wait()
     process.stdout.close()
     assert not path.exists()
-    done = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "counts.arrow.part").glob("lag-*.npz")}
+    done = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "counts.arrow.part").glob("lag-*.cells")}
     assert 2 <= len(done) < 5
     time.sleep(0.01)
     kept = {}
     join = pair_files._join
 
-    def look(folder, *more):
-        kept.update({name: (folder / name).stat().st_mtime_ns for name in done})
-        join(folder, *more)
+    def look(pieces, *more):
+        kept.update({name: (pieces.folder / name).stat().st_mtime_ns for name in done})
+        join(pieces, *more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pair_files, "_join", look)

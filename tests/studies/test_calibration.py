@@ -78,13 +78,30 @@ def test_cases_are_told_apart():
 def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch, blocks):
     found, folder, _ = blocks
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    files = sorted((tmp_path / "smoke").iterdir())
+    files = sorted((tmp_path / "smoke").glob("blocks-*.json"))
     assert len(files) == 10
     files[0].unlink()
     monkeypatch.setattr("miscope.studies.calibration.run_case", lambda case, runs, mapper: [{"group": "blocks"}])
     again = calibrate("smoke", tmp_path, groups=["blocks"])
     assert again.rows.count({"group": "blocks"}) == 1  # only the missing one was run again
     assert [row for row in again.rows if row != {"group": "blocks"}] == [row for row in found.rows if row in again.rows]
+
+
+def test_cases_of_another_version_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("miscope.studies.calibration.run_case", lambda case, runs, mapper: [{"group": "blocks"}])
+    with monkeypatch.context() as patch:
+        patch.setattr("miscope.studies.calibration.__version__", "0.0.1")
+        calibrate("smoke", tmp_path, groups=["blocks"])
+    with pytest.raises(ms.InputError, match=r"other settings .miscope: '0\.0\.1' there"):
+        calibrate("smoke", tmp_path, groups=["blocks"])
+
+
+def test_a_damaged_case_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("miscope.studies.calibration.run_case", lambda case, runs, mapper: [{"group": "blocks"}])
+    calibrate("smoke", tmp_path, groups=["blocks"])
+    next((tmp_path / "smoke").glob("blocks-*.json")).write_text("[{")
+    with pytest.raises(ms.FormatError, match=r"blocks-.*json is damaged: remove it"):
+        calibrate("smoke", tmp_path, groups=["blocks"])
 
 
 def test_workers_change_nothing(blocks):

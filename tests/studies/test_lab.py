@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import miscope as ms
-from miscope.studies.lab import Lab, check_settings
+from miscope.studies.lab import Lab, working_in
 
 
 @pytest.fixture
@@ -76,16 +76,38 @@ def test_damaged_pieces_are_told(lab, tmp_path):
         lab.record("numbers", never)
 
 
+def settle(folder, settings):
+    with working_in(folder, settings):
+        pass
+
+
 def test_settings(tmp_path):
-    path = tmp_path / "new" / "settings.json"
-    check_settings(path, {"scale": "smoke", "sizes": {"a": 1, "b": [1, 2]}})
-    check_settings(path, {"scale": "smoke", "sizes": {"a": 1, "b": (1, 2)}})
+    folder = tmp_path / "new"
+    path = folder / "settings.json"
+    settle(folder, {"scale": "smoke", "sizes": {"a": 1, "b": [1, 2]}})
+    settle(folder, {"scale": "smoke", "sizes": {"a": 1, "b": (1, 2)}})
     before = path.read_bytes()
     with pytest.raises(
         ms.InputError, match=r"other settings \(sizes.a: 1 there, 2 now; sizes.c: 'nothing' there, 3 now\)"
     ):
-        check_settings(path, {"scale": "smoke", "sizes": {"a": 2, "b": [1, 2], "c": 3}})
+        settle(folder, {"scale": "smoke", "sizes": {"a": 2, "b": [1, 2], "c": 3}})
     assert path.read_bytes() == before
     path.write_text("{")
     with pytest.raises(ms.FormatError, match=r"settings.json is damaged"):
-        check_settings(path, {})
+        settle(folder, {})
+
+
+def test_pieces_that_nobody_says_the_settings_of(lab, tmp_path):
+    """As a folder has them that was not removed to its end."""
+    lab.record("numbers", lambda: [1, 2])
+    with pytest.raises(ms.InputError, match=r"no settings\.json.*remove this one"):
+        settle(tmp_path, {})
+    (tmp_path / "records" / "trial-numbers.json").unlink()
+    (tmp_path / "notes.txt").write_text("my own")
+    settle(tmp_path, {})
+
+
+def test_one_study_at_a_time_in_a_folder(tmp_path):
+    with working_in(tmp_path, {}), pytest.raises(ms.InputError, match="at work already, in process"):
+        settle(tmp_path, {})
+    settle(tmp_path, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, check_cut, read_files, spelt, takes_files
 from miscope.cli.sources import LagsOption, MaxMemory, beside, reading_within
-from miscope.errors import InputError
+from miscope.errors import InputError, MiscopeWarning
 
 if TYPE_CHECKING:
     from miscope.counting import PairCounts
@@ -101,9 +102,10 @@ def _count(
     if size > _WORTH_SAYING and not quiet:
         note(f"note: {output} will have about {size / 1e9:.1f} GB, and takes three times that while it is made")
     unfinished = Path(f"{output}.part")
-    goes_on = unfinished.exists() and not fresh
+    goes_on = any(unfinished.glob("lag-*")) and not fresh
     try:
-        with progress_bar("counting", "pairs", quiet) as progress:
+        with progress_bar("counting", "pairs", quiet) as progress, warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", MiscopeWarning)
             found = count_to_file(
                 data,
                 output,
@@ -120,6 +122,8 @@ def _count(
     except InputError as error:
         error.args = (str(error).replace("fresh=True", "--fresh"),)
         raise
+    for warning in () if quiet else said:
+        note(f"note: {warning.message}")
     if goes_on and not quiet:
         note(f"note: went on with what lay unfinished in {unfinished}")
     return found

@@ -40,6 +40,7 @@ _LOOKS = 12  # looks at whether workers go on, in the time that they are waited 
 _LONGEST_LOOK = 5.0  # seconds between two of them
 _STAYING = "split-shuffle"  # a name by which schedulers know tasks not worth moving with what they look at
 _ENDED = ("error", "cancelled")
+_HERE = "127.0.0.1"  # whoever reaches a scheduler can have it run anything
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 _SILENT = logging.CRITICAL + 1
 _TICK = 0.1
@@ -96,6 +97,9 @@ def connect(cluster: Any, max_memory: int | str | None = None, patience: float |
 
     Notes
     -----
+    A local cluster listens on this machine only (127.0.0.1), its dashboard too. It has no password: other people on the
+    same machine can reach it while it runs.
+
     Local workers are started as new Python processes, so that a script that does this must guard what it runs by
     ``if __name__ == "__main__":``.
     """
@@ -158,7 +162,8 @@ def _local(distributed: Any, text: str, max_memory: int | str | None) -> Iterato
             threads_per_worker=1,
             processes=True,
             memory_limit=memory,
-            dashboard_address=":0",
+            host=_HERE,
+            dashboard_address=f"{_HERE}:0",
             silence_logs=_SILENT,
         )
     except (RuntimeError, OSError) as error:

@@ -12,6 +12,7 @@ import numpy as np
 from miscope.counting import cluster_parts as work
 from miscope.counting.counted import Progress
 from miscope.errors import InputError
+from miscope.locks import Claim, private_file, remove_abandoned
 from miscope.sequences.codes import Array
 from miscope.sequences.shards import Failure, Merged, Shards, ShardSummary, merge_summaries, read_shard
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from miscope.counting.cluster_client import WorkerPool
 
 __all__ = ["HeldCodes", "ReadShards"]
+
+_PREFIX = "miscope-"
 
 
 class HeldCodes:
@@ -49,12 +52,28 @@ class HeldCodes:
     def _written(self, codes: Array) -> work.CodeFile | None:
         """The codes in a temporary file, or None where there is no room for it."""
         try:
-            with tempfile.NamedTemporaryFile(prefix="miscope-", suffix=".codes", delete=False) as file:
-                weakref.finalize(self, Path(file.name).unlink, missing_ok=True)
-                np.ascontiguousarray(codes).tofile(file)
+            folder = Path(tempfile.gettempdir())
+            remove_abandoned(folder, _PREFIX)
+            path, held = private_file(folder, _PREFIX, ".codes", 0o600)
         except OSError:
             return None
-        return _about(file.name, codes.dtype, 0, len(codes))
+        remove = weakref.finalize(self, _remove, path, held)
+        try:
+            _write(path, codes)
+        except OSError:
+            remove()
+            return None
+        return _about(str(path), codes.dtype, 0, len(codes))
+
+
+def _write(path: Path, codes: Array) -> None:
+    with path.open("wb") as file:
+        np.ascontiguousarray(codes).tofile(file)
+
+
+def _remove(path: Path, held: Claim) -> None:
+    path.unlink(missing_ok=True)
+    held.release()
 
 
 def _file_of(codes: Array) -> work.CodeFile | None:

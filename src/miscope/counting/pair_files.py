@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path, check_suffix, folder_for
+from miscope.atomic import atomic_path, check_suffix
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import CorpusSummary, Progress
 from miscope.counting.doors import Counter, check_pair_numbers
@@ -21,7 +19,8 @@ from miscope.counting.lags import Lags, parse_lags
 from miscope.counting.memory import CELL_BYTES, Memory, expected_cells
 from miscope.counting.merging import fill
 from miscope.counting.pairs import PairCounts
-from miscope.counting.tally import Cells, Kernel, PartsKernel
+from miscope.counting.pieces import Pieces
+from miscope.counting.tally import Kernel, PartsKernel
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences
 
@@ -29,7 +28,7 @@ __all__ = ["count_to_file", "is_pair_counts", "load", "predicted_bytes", "save"]
 
 _FORMAT = "miscope.pair_counts"
 _VERSION = 2
-_PARTS_VERSION = 3  # of what lies unfinished
+_PARTS_VERSION = 4  # of what lies unfinished
 _CELL_BYTES = 16
 _LEAST_CELLS = 2**16  # positions whose pairs are counted at a time
 _COLUMNS = ("lags", "offsets", "keys", "counts", "lengths", "histogram")
@@ -163,7 +162,8 @@ def count_to_file(
     """Count pairs into a file, lag by lag; stopped in the middle, the next call goes on where this one was.
 
     Lags that are done lie in a folder beside the file, ``NAME.part``, until all are: memory holds those that are being
-    counted, not the whole result. A lag whose piece was damaged meanwhile is counted again.
+    counted, not the whole result. A lag whose piece was damaged meanwhile is counted again. One process at a time
+    works there; another one that names the same file is refused while the first is at work.
 
     Parameters
     ----------
@@ -182,8 +182,13 @@ def count_to_file(
     Raises
     ------
     InputError
-        What lies there unfinished is of other data or other settings (the message says which differ), or the disk has
-        no room for the counts.
+        What lies there unfinished is of other data or other settings (the message says which differ), another process
+        counts into the same file, or the disk has no room for the counts.
+
+    Warns
+    -----
+    MiscopeWarning
+        Pieces that lie there are damaged, and counted again.
 
     Examples
     --------
@@ -197,10 +202,34 @@ def count_to_file(
     lag_array = parse_lags(lags, sequences.longest)
     cut = cut_blocks(sequences, blocks)
     settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _PARTS_VERSION}
-    folder = Path(f"{path}.part")
-    _prepare(folder, path, settings, fresh)
-    done = [int(lag) for lag in lag_array if _is_whole(_file(folder, int(lag)), max(cut.count, 1))]
-    left = [int(lag) for lag in lag_array if int(lag) not in set(done)]
+    summary = CorpusSummary(
+        sequences.lengths,
+        sequences.alphabet_size,
+        sequences.alphabet,
+        sequences.provenance,
+        sequences.histogram(),
+        cut.n_cut,
+    )
+    with Pieces(path, settings, fresh) as pieces:
+        _count_pieces(pieces, sequences, lag_array.tolist(), blocks, method, threads, progress, max_memory)
+        _join(pieces, path, lag_array, cut.count, summary)
+        pieces.remove()
+    return load(path)
+
+
+def _count_pieces(
+    pieces: Pieces,
+    sequences: Sequences,
+    lags: list[int],
+    blocks: int,
+    method: str,
+    threads: int | None,
+    progress: Progress | None,
+    max_memory: Memory,
+) -> None:
+    """Count all lags that have no piece yet."""
+    done = pieces.done(lags)
+    left = [lag for lag in lags if lag not in set(done)]
     pairs_done = sum(int(np.maximum(sequences.lengths - lag, 0).sum()) for lag in done)
 
     def report(pairs: int, total: int) -> None:
@@ -215,21 +244,10 @@ def count_to_file(
 
         def count(kernel: Kernel, lag: int) -> None:
             parts = kernel.cell_parts(lag, most) if isinstance(kernel, PartsKernel) else [kernel.cells(lag)]
-            n = _save_cells(_file(folder, lag), map(counter.original, parts))
-            _check_room(folder, n, len(left) + len(lag_array))
+            n = pieces.write(lag, map(counter.original, parts))
+            _check_room(pieces.folder, n, len(left) + len(lags))
 
         counter.map(count, at_once, report)
-    summary = CorpusSummary(
-        sequences.lengths,
-        sequences.alphabet_size,
-        sequences.alphabet,
-        sequences.provenance,
-        sequences.histogram(),
-        cut.n_cut,
-    )
-    _join(folder, path, lag_array, cut.count, summary)
-    shutil.rmtree(folder)
-    return load(path)
 
 
 def predicted_bytes(sequences: Sequences, lags: Lags = None, blocks: int = 32) -> int:
@@ -265,32 +283,6 @@ def _digest(sequences: Sequences) -> str:
     return found.hexdigest()
 
 
-def _prepare(folder: Path, path: str | Path, settings: dict[str, Any], fresh: bool) -> None:
-    """Make the folder of what is unfinished, or make sure that what lies there belongs to this count."""
-    if fresh and folder.exists():
-        shutil.rmtree(folder)
-    file = folder / "settings.json"
-    if not file.exists():
-        folder_for(path, folder)
-        with atomic_path(file) as temporary:
-            temporary.write_text(json.dumps(settings), encoding="utf-8")
-        return
-    try:
-        there = json.loads(file.read_text(encoding="utf-8"))
-        different = [name for name in settings if there.get(name) != settings[name]]
-    except (ValueError, AttributeError):
-        different = ["settings, which cannot be read"]
-    if different:
-        raise InputError(
-            f"{str(folder)!r} holds an unfinished count with other {', '.join(different)}: finish that one by the "
-            "command that began it, or throw it away, fresh=True"
-        )
-
-
-def _file(folder: Path, lag: int) -> Path:
-    return folder / f"lag-{lag}.npz"
-
-
 def _check_room(folder: Path, n_cells: int, n_lags: int) -> None:
     """Refuse to begin what the disk will not hold: so many lags more, about as large as this one."""
     needed, free = n_lags * _CELL_BYTES * n_cells, shutil.disk_usage(folder).free
@@ -301,62 +293,17 @@ def _check_room(folder: Path, n_cells: int, n_lags: int) -> None:
         )
 
 
-def _save_cells(file: Path, parts: Iterable[Cells]) -> int:
-    """Write ranges of left symbols one after the other, as they come; returns how many cells there are."""
-    n = 0
-    with atomic_path(file) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for k, part in enumerate(parts):
-            for name, array in part._asdict().items():
-                with archive.open(f"{name}-{k}.npy", "w", force_zip64=True) as into:
-                    np.lib.format.write_array(into, array)
-            n += len(part.keys)
-    return n
-
-
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What reading a piece raises that is cut, overwritten or of something else."""
-
-
-def _is_whole(file: Path, n_offsets: int) -> bool:
-    """Whether a lag was counted and its piece is as it was written (its checksums are, and its parts fit)."""
-    try:
-        whole = [
-            len(part.offsets) == n_offsets + 1 and part.offsets[-1] == len(part.keys) == len(part.counts)
-            for part in _read_cells(file)
-        ]
-    except _DAMAGED:
-        return False
-    return bool(whole) and all(whole)
-
-
-def _read_cells(file: Path) -> Iterator[Cells]:
-    """The ranges of left symbols that a piece holds, one after the other."""
-    with file.open("rb") as opened, np.load(opened) as held:  # numpy leaves a file open that is no archive
-        for k in range(len(held.files) // len(Cells._fields)):
-            yield Cells(*(held[f"{name}-{k}"] for name in Cells._fields))
-
-
-def _cells(folder: Path, lag: int) -> Iterator[Cells]:
-    """The ranges of left symbols at a lag, one after the other."""
-    try:
-        yield from _read_cells(_file(folder, lag))
-    except _DAMAGED as error:
-        raise FormatError(
-            f"{str(_file(folder, lag))!r} was damaged while others were counted ({error}): count again, by the same "
-            "command, which goes on with all other lags"
-        ) from None
-
-
-def _join(folder: Path, path: str | Path, lags: np.ndarray, n_blocks: int, corpus: CorpusSummary) -> None:
+def _join(pieces: Pieces, path: str | Path, lags: np.ndarray, n_blocks: int, corpus: CorpusSummary) -> None:
     """Put the lags into one file, through columns that lie on disk until they are written."""
-    sizes = [np.sum([np.diff(part.offsets) for part in _cells(folder, lag)], axis=0) for lag in lags.tolist()]
+    sizes = [np.sum([np.diff(part.offsets) for part in pieces.cells(lag)], axis=0) for lag in lags.tolist()]
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
     n, width = int(offsets[-1]), max(n_blocks, 1)
-    keys, counts = (
-        np.asarray(np.memmap(folder / f"{name}.tmp", np.int64, "w+", shape=(n,)) if n else np.zeros(0, np.int64))
-        for name in ("keys", "counts")
-    )
-    for i, lag in enumerate(lags.tolist()):
-        fill(_cells(folder, lag), offsets[i * width : (i + 1) * width + 1], keys, counts)
-    about = PairCounts(lags, n_blocks, corpus.alphabet_size, offsets, keys, counts, corpus.alphabet, corpus)
-    save(about, path)
+    with pieces.scratch() as folder:
+        keys, counts = (
+            np.asarray(np.memmap(folder / f"{name}.tmp", np.int64, "w+", shape=(n,)) if n else np.zeros(0, np.int64))
+            for name in ("keys", "counts")
+        )
+        for i, lag in enumerate(lags.tolist()):
+            fill(pieces.cells(lag), offsets[i * width : (i + 1) * width + 1], keys, counts)
+        about = PairCounts(lags, n_blocks, corpus.alphabet_size, offsets, keys, counts, corpus.alphabet, corpus)
+        save(about, path)

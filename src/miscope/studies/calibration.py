@@ -6,7 +6,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from miscope._version import __version__
 from miscope.atomic import atomic_path
 from miscope.curve import MICurve, measure
-from miscope.errors import InputError, choice
+from miscope.errors import FormatError, InputError, choice
 from miscope.sequences import Sequences, Series
 from miscope.studies.cases import SCALES, Case, cases
+from miscope.studies.lab import working_in
 from miscope.studies.verdicts import VERDICT_RUNS, VerdictCase, run_verdict_case, verdict_cases
 
 __all__ = ["COLUMNS", "Calibration", "calibrate", "run_case"]
@@ -99,7 +101,8 @@ def calibrate(
         ``smoke``, ``quick`` or ``full``: how often each case is run (see `miscope.studies.cases.SCALES` and, for
         verdicts, `miscope.studies.verdicts.VERDICT_RUNS`).
     folder
-        Where finished cases are kept, so that a run that was cut off goes on where it was; None for nowhere.
+        Where finished cases are kept, so that a run that was cut off goes on where it was; None for nowhere. Those of
+        another version of miscope are refused.
     workers
         Processes to run in.
     groups
@@ -124,7 +127,9 @@ def calibrate(
     rows: list[Row] = []
     verdicts: list[Row] = []
     done, total = 0, sum(times for _, times in chosen)
-    with _mapper(workers) as mapper:
+    about = {"study": "calibration", "scale": scale, "miscope": __version__}
+    alone = nullcontext() if store is None else working_in(store, about, pieces=("*.json",))
+    with _mapper(workers) as mapper, alone:
         for case, times in chosen:
             if progress is not None:
                 progress(done, total)
@@ -154,11 +159,13 @@ def _kept(case: Case | VerdictCase, runs: int, store: Path | None, mapper: Mappe
     """The rows of a case, from the store if they are there."""
     path = None if store is None else store / f"{case.key}.json"
     if path is not None and path.exists():
-        kept: list[Row] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            kept: list[Row] = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            raise FormatError(f"{path} is damaged: remove it, and the calibration makes it again") from None
         return kept
     rows = run_verdict_case(case, runs, mapper) if isinstance(case, VerdictCase) else run_case(case, runs, mapper)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(rows), encoding="utf-8")
     return rows

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from miscope.atomic import atomic_path
+from miscope.atomic import atomic_path, explained
 from miscope.errors import FormatError, InputError
+from miscope.locks import claim
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
     from miscope.decay import DecayFit
     from miscope.models.trained import TrainedModel
 
-__all__ = ["Lab", "check_settings", "write_json"]
+__all__ = ["Lab", "working_in", "write_json"]
 
 Progress = Callable[[int, int, str], object]
 
@@ -144,17 +146,50 @@ def _with_nan(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write settings beside a study's pieces; refuse to go on with pieces that were made with others.
+@contextmanager
+def working_in(
+    folder: Path,
+    settings: Mapping[str, Any],
+    pieces: Sequence[str] = ("curves/*", "fits/*", "models/*", "records/*"),
+) -> Iterator[None]:
+    """Keep other studies out of a folder, whose pieces are all of these settings, for as long as the block lasts.
+
+    Parameters
+    ----------
+    folder
+        It is made if it is not there.
+    settings
+        All that pieces depend on, JSON-able.
+    pieces
+        What they are called.
 
     Raises
     ------
     InputError
-        If `path` has other settings; the message lists them.
+        If another process works there, or the folder has pieces of other settings (the message lists them), or pieces
+        without settings, which may be anybody's: a folder that was not removed to its end.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"cannot write into {folder}: it is a file; name a folder")
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        held = claim(folder / ".lock", f"a study in {str(folder)!r}")
+    try:
+        _check_settings(folder / "settings.json", settings, pieces)
+        yield
+    finally:
+        held.release()
+
+
+def _check_settings(path: Path, settings: Mapping[str, Any], pieces: Sequence[str]) -> None:
+    """Write settings beside a study's pieces; refuse to go on with pieces that were made with others."""
     wanted = _flat(json.loads(json.dumps(_plain(settings))))
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if any(any(path.parent.glob(pattern)) for pattern in pieces):
+            raise InputError(
+                f"{path.parent} holds pieces of a study, and no {path.name} that says of which: name another folder, "
+                "or remove this one"
+            )
         write_json(path, settings)
         return
     try:

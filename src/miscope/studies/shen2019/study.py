@@ -18,7 +18,7 @@ from miscope._version import __version__
 from miscope.errors import InputError, choice
 from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Outcome
-from miscope.studies.lab import Lab, check_settings
+from miscope.studies.lab import Lab, working_in
 from miscope.studies.shen2019.writing import write_study
 
 __all__ = ["EXPERIMENTS", "SCALES", "Estimate", "Study", "device_name", "estimated", "experiment", "shen2019"]
@@ -120,8 +120,8 @@ def shen2019(
     Raises
     ------
     InputError
-        If there is no such scale or experiment, data are missing, or the folder holds a study with other settings (the
-        message says which).
+        If there is no such scale or experiment, data are missing, another process works in the folder, or it holds a
+        study with other settings (the message says which).
 
     Examples
     --------
@@ -138,9 +138,6 @@ def shen2019(
     for name in names:
         experiment(name).check(sources)
     target = Path(folder)
-    if target.exists() and not target.is_dir():
-        raise InputError(f"cannot write into {target}: it is a file; name a folder")
-    check_settings(target / "settings.json", _settings(scale, sources))
     total = sum(experiment(name).n_steps(experiment(name).settings[scale]) for name in names)
     started, begun = time.perf_counter(), 0
 
@@ -150,11 +147,12 @@ def shen2019(
             progress(begun, total, what)
         begun += 1
 
-    outcomes = _worked(names, scale, target, sources, workers or _cores(), begin)
-    if progress is not None:
-        progress(total, total, "")
-    ordered = [(experiment(name), *outcomes[name]) for name in names]
-    body, written = write_study(target, scale, sources, ordered, time.perf_counter() - started)
+    with working_in(target, _settings(scale, sources)):
+        outcomes = _worked(names, scale, target, sources, workers or _cores(), begin)
+        if progress is not None:
+            progress(total, total, "")
+        ordered = [(experiment(name), *outcomes[name]) for name in names]
+        body, written = write_study(target, scale, sources, ordered, time.perf_counter() - started)
     return Study(target, body, tuple(written))
 
 

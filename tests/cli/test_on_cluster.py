@@ -54,8 +54,8 @@ def test_what_a_cluster_cannot_do(miscope, texts, more, words):
 
 @pytest.fixture
 def workers():
-    """The address of a scheduler with two workers."""
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    """The address of a scheduler with a worker, a process of its own."""
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster.scheduler_address
 
 

@@ -345,7 +345,7 @@ def _add_documents(left, right, offsets, lag, hole_start, hole_stop, sign, momen
             counts_right[seen_right[k]] = 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _shuffle_documents(codes, offsets, generator):  # type: ignore[no-untyped-def]
     # Fisher and Yates, document by document.
     for document in range(len(offsets) - 1):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from miscope.cli.app import app
+from calling import call as call_here
 
 TIMEOUT = 140  # for a demo beside others
 
@@ -37,7 +36,7 @@ def compiled(tmp_path_factory, sticky_text) -> None:
     """Kernels compiled and in the cache, so that tests that break the disk break only what they mean to break."""
     text = tmp_path_factory.mktemp("compiled") / "text.txt"
     text.write_text(sticky_text)
-    assert CliRunner().invoke(app, ["measure", str(text), "--quiet"]).exit_code == 0
+    assert call_here("measure", str(text), "--quiet").exit_code == 0
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +58,7 @@ def miscope(folder):
     """Call the command in this process; `stdin` is bytes."""
 
     def call(*arguments: str, stdin: bytes = b"") -> Outcome:
-        result = CliRunner(env={"COLUMNS": "120", "TERM": "dumb"}).invoke(app, [*arguments], input=stdin)
+        result = call_here(*arguments, stdin=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)

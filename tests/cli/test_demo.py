@@ -41,7 +41,7 @@ def test_the_core_alone(folder, miscope, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name in HIDDEN else find_spec(name, *more)
     )
-    monkeypatch.setattr(builtin, "_library_files", lambda folder: sorted(files(folder), key=_size)[-20:])
+    monkeypatch.setattr(builtin, "_library_files", lambda folder: sorted(files(folder), key=_size)[-6:])
     outcome = miscope("demo", "--folder", "results")
     assert outcome.status == 0
     check_texts(outcome, folder / "results")

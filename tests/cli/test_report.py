@@ -7,11 +7,8 @@ import shlex
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from miscope.cli.measure import measure
-from miscope.cli.report import report
+from calling import call as call_here
 from miscope.curve import MICurve
 
 pytestmark = pytest.mark.extras
@@ -22,12 +19,9 @@ LAGS = "1,2,3,4,6,8"
 @pytest.fixture
 def call(folder):
     """Call `miscope report`, or `miscope measure`, in this process."""
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(report)
-    app.command()(measure)
 
     def invoke(*arguments: str):
-        result = CliRunner(env={"COLUMNS": "120", "TERM": "dumb"}).invoke(app, [*arguments])
+        result = call_here(*arguments)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

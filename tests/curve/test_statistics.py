@@ -4,6 +4,8 @@ Each test says what it would catch. Bounds on shares of runs are those of a bino
 out, or the range that is promised, whichever is wider.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,8 @@ TRUTH = np.array([chain_information(TRANSITION, lag) for lag in LAGS])
 def curves(n_runs, n_documents, length, seed, **options):
     rng = np.random.default_rng(seed)
     options = {"lags": LAGS, "threads": 1, "null": "none"} | options
-    return [ms.measure(list(chain(rng, n_documents, length, TRANSITION)), **options) for _ in range(n_runs)]
+    documents = chain(rng, n_runs * n_documents, length, TRANSITION)
+    return [ms.measure(list(run), **options) for run in np.split(documents, n_runs)]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def test_corrected_estimators_have_less_bias(estimator):
 
 def test_jackknife_correction_removes_plug_in_bias():
     """Catches half of the bias taken away, or none, or twice, by the curve's own jackknife."""
-    measured = curves(60, 32, 40, seed=6, estimator="plug_in", lags=[4])
+    measured = curves(180, 32, 40, seed=6, estimator="plug_in", lags=[4])
     assert not any(curve.bias_corrected for curve in measured)  # what a null gives too is no business of correct_bias
     plain = np.mean([curve.mi for curve in measured])
     corrected = np.mean([curve.jackknife().corrected for curve in measured])
@@ -211,8 +214,8 @@ def test_unequal_documents_have_honest_bars():
     rng = np.random.default_rng(9)
     lengths = np.maximum(20, rng.pareto(1.2, 120) * 60).astype(int).clip(max=2000)
     inside, n_runs = 0, 80
-    for _ in range(n_runs):
-        block = chain(rng, len(lengths), int(lengths.max()), TRANSITION)
+    blocks = (np.split(chain(rng, 20 * len(lengths), int(lengths.max()), TRANSITION), 20) for _ in range(n_runs // 20))
+    for block in itertools.chain.from_iterable(blocks):
         documents = [row[:length] for row, length in zip(block, lengths, strict=True)]
         low, high = ms.measure(documents, [2], threads=1, null="none").interval()
         inside += (low[0] <= TRUTH[1]) and (high[0] >= TRUTH[1])

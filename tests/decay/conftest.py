@@ -59,13 +59,13 @@ def noisy(curve_of_blocks):
 
 @pytest.fixture(scope="session")
 def exponentials(noisy):
-    """160 fits to curves of correlation length 10, each with noise of its own."""
+    """100 fits to curves of correlation length 10, each with noise of its own."""
     truth = 0.05 * np.exp(-LAGS / 10)
-    return [ms.fit(noisy(truth, seed), laws=["exponential"], floor=False) for seed in range(160)]
+    return [ms.fit(noisy(truth, seed), laws=["exponential"], floor=False) for seed in range(100)]
 
 
 @pytest.fixture(scope="session")
 def power_laws(noisy):
-    """120 fits to curves of exponent 0.6, each with noise of its own."""
+    """80 fits to curves of exponent 0.6, each with noise of its own."""
     truth = 0.05 * LAGS**-0.6
-    return [ms.fit(noisy(truth, 1000 + seed), laws=["power law"], floor=False) for seed in range(120)]
+    return [ms.fit(noisy(truth, 1000 + seed), laws=["power law"], floor=False) for seed in range(80)]

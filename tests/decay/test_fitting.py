@@ -94,7 +94,7 @@ class TestReplicates:
         assert length < 0.02 * amplitude
 
     def test_degrees_of_freedom(self, exponentials):
-        assert [each["exponential"].degrees for each in exponentials] == pytest.approx([11.0] * 160)  # 12 blocks
+        assert [each["exponential"].degrees for each in exponentials] == pytest.approx([11.0] * 100)  # 12 blocks
 
 
 class TestScale:

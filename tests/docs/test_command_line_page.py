@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import miscope as ms
-from miscope.cli.app import app
+from calling import call
 from miscope.cli.files import OPTIONS, spelt
 from miscope.sequences.merging import KINDS
 
@@ -76,8 +75,7 @@ def test_commands_run(data, monkeypatch, line):
     _, command, *arguments = shlex.split(line)
     if any(argument.startswith("hub:") for argument in arguments):
         monkeypatch.setattr(sys.modules["datasets"].config, "HF_HUB_OFFLINE", True)
-    call = [command, *arguments, *QUICK.get(command, [])]
-    result = CliRunner(env={"COLUMNS": "120", "TERM": "dumb"}).invoke(app, call)
+    result = call(command, *arguments, *QUICK.get(command, []))
     if any(argument.startswith("hub:") for argument in arguments):
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
         assert "offline" in result.stderr

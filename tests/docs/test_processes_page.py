@@ -6,10 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import miscope as ms
-from miscope.cli.app import app
+from calling import call
 from miscope.processes.naming import PROCESSES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "processes.md").read_text(encoding="utf-8")
@@ -40,7 +39,7 @@ def test_commands_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert {shlex.split(line)[1] for line in COMMANDS} == {"sample", "measure", "plan"}
     for line in COMMANDS:
-        result = CliRunner(env={"COLUMNS": "120", "TERM": "dumb"}).invoke(app, shlex.split(line)[1:])
+        result = call(*shlex.split(line)[1:])
         assert result.exit_code == 0, (line, result.output)
         assert "exact" in result.stdout or "sample --list" in line or " plan " in line, line
 

@@ -188,10 +188,13 @@ class Exact(NamedTuple):
 
 def exact_of(curve: MICurve, quiet: bool) -> Exact | None:
     """The truth about a curve, in its quantity and unit, if the provenance of its data names a process."""
+    source = curve.provenance.get("source", {})
+    if "process" not in source:
+        return None  # before anything is imported that takes longer than most curves
     from miscope.figures import exact_values
     from miscope.processes.naming import from_provenance
 
-    process: Any = from_provenance(curve.provenance.get("source", {}))
+    process: Any = from_provenance(source)
     if process is None:
         return None
     if curve.quantity == "correlation":

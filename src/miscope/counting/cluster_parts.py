@@ -28,7 +28,7 @@ from miscope.counting.cluster_routing import (
 from miscope.counting.dense import DenseKernel, TableKernel
 from miscope.counting.tally import Cells, LagFingerprints, PairData
 from miscope.errors import InputError
-from miscope.sequences.codes import Array
+from miscope.sequences.codes import Array, read_only
 from miscope.sequences.shards import Failure, Shard, ShardSummary, recoded
 
 __all__ = [
@@ -131,11 +131,12 @@ class Part(NamedTuple):
 
     def counted(self) -> PairData:
         """What a kernel counts."""
-        return self.data if self.file is None else self.with_codes(self.file.read(self.start, self.end)).data
+        return self.with_codes(self.data.right if self.file is None else self.file.read(self.start, self.end)).data
 
     def with_codes(self, codes: Array) -> Part:
         """The same part with its codes, from `start` to `end`."""
-        return self._replace(data=self.data._replace(left=codes[: self.n_left], right=codes), file=None)
+        right = read_only(codes)
+        return self._replace(data=self.data._replace(left=right[: self.n_left], right=right), file=None)
 
 
 class Tables(NamedTuple):

@@ -28,6 +28,7 @@ from miscope.counting.pairs import Fingerprints, PairCounts
 from miscope.counting.tally import BatchKernel, Kernel, PairData, PartsKernel
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
+from miscope.sequences.codes import read_only
 from miscope.sequences.stores import is_mapped
 
 if TYPE_CHECKING:
@@ -170,7 +171,8 @@ class Counter(Counted):
         lag_array = parse_lags(lags, int(sequences.lengths.max(initial=0)))
         cut = cut_blocks(sequences, blocks)
         codes, symbols, counts, size = _compact_codes(sequences, right)
-        left, right_codes = codes
+        left = read_only(codes[0])
+        right_codes = left if codes[1] is codes[0] else read_only(codes[1])
         data = PairData(left, right_codes, sequences.offsets, cut.bounds, cut.count, size, aligned)
         if method == "auto" or (method == "fourier" and aligned):  # partners that do not move have no spectrum
             n_lags = min(len(lag_array), _FEW_LAGS) if aligned else len(lag_array)

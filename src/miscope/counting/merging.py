@@ -10,6 +10,7 @@ from numba import njit
 
 from miscope.counting.sparse import leave_out
 from miscope.counting.tally import SMALL, Cells, LagFingerprints, compact
+from miscope.sequences.codes import read_only
 
 __all__ = ["add_cells", "cell_fingerprints", "fill", "joined_cells", "recoded"]
 
@@ -80,7 +81,8 @@ def cell_fingerprints(cells: Cells, alphabet_size: int, n_blocks: int, most: int
     joint = compact(small, np.concatenate([large for _, large in tallies], axis=1))
     totals = [cells.counts[start:stop].sum() for start, stop in pairwise(cells.offsets)]
     block_pairs = np.array(totals if n_blocks else [sum(totals)], dtype=np.int64)
-    left, right = (compact(*_tally_side(*cells, alphabet_size, n_blocks, of_left)) for of_left in (True, False))
+    as_read = cells.offsets, read_only(cells.keys), read_only(cells.counts)
+    left, right = (compact(*_tally_side(*as_read, alphabet_size, n_blocks, of_left)) for of_left in (True, False))
     return LagFingerprints(joint, left, right, block_pairs)
 
 

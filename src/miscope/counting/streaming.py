@@ -33,6 +33,7 @@ from miscope.counting.sparse import (
     symbol_ranges,
 )
 from miscope.counting.tally import SMALL, Cells, LagFingerprints, PairData, compact
+from miscope.sequences.codes import read_only
 
 __all__ = ["StreamedSparse", "StreamedTables"]
 
@@ -54,8 +55,8 @@ def _pieces(data: PairData, longest: int, memory: int) -> Iterator[tuple[PairDat
 
     def read(start: int) -> tuple[PairData, int, int]:
         part, block = data.part(start, min(start + step, n), longest)
-        right = np.array(part.right)
-        left = right[: len(part.left)] if data.right is data.left else np.array(part.left)
+        right = read_only(np.array(part.right))
+        left = right[: len(part.left)] if data.right is data.left else read_only(np.array(part.left))
         return part._replace(left=left, right=right), block, start
 
     with ThreadPoolExecutor(1) as ahead:
@@ -234,7 +235,13 @@ class StreamedSparse:
                 held = self._gather(first, last, np.array([lag]), pool)
                 longest = int(np.diff(held.starts).max(initial=0))
                 found = pair_cells(
-                    held.partner[0], *self._groups(held), held.block, lag, 0, self.data.alphabet_size, longest
+                    read_only(held.partner[0]),
+                    *self._groups(held),
+                    held.block,
+                    lag,
+                    0,
+                    self.data.alphabet_size,
+                    longest,
                 )
                 del held  # before the next range is gathered
                 yield sorted_cells(found, first * self.data.alphabet_size, len(self.data.bounds))
@@ -258,12 +265,12 @@ class StreamedSparse:
         """Tallies of pairs, left and, if the sides are the same, right symbols at one lag, of this range of symbols."""
         data = self.data
         longest = int(np.diff(held.starts).max(initial=0))
-        groups = self._groups(held)
+        groups, partner = self._groups(held), read_only(held.partner[k])
         if data.n_blocks:
             size, blocks = data.alphabet_size, data.n_blocks
-            joint = pair_tally(held.partner[k], *groups, held.block, lag, 0, blocks, size, longest)
+            joint = pair_tally(partner, *groups, held.block, lag, 0, blocks, size, longest)
         else:
-            joint = pair_tally_whole(held.partner[k], *groups, lag, 0, data.alphabet_size, longest)
+            joint = pair_tally_whole(partner, *groups, lag, 0, data.alphabet_size, longest)
         left = _side(held.starts, held.position, held.after, lag, 0, data.bounds, data.n_blocks, block_pairs)
         if data.right is not data.left:
             return joint, left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -171,8 +171,10 @@ def _least_squares(metric: Metric, law: Law, floor: bool, values: Floats, theta:
     bounds = [each.bounds for each in described]
     n_calls = 0
 
+    inner = [_bounded(*ends) for ends in bounds]
+
     def outside(free: Iterable[float]) -> Theta:
-        return tuple(_bounded(each, *ends) * scale for each, ends, scale in zip(free, bounds, scales, strict=True))
+        return tuple([within(each) * scale for within, each, scale in zip(inner, free, scales, strict=True)])
 
     def residuals(free: Floats) -> Floats:
         nonlocal n_calls
@@ -181,7 +183,9 @@ def _least_squares(metric: Metric, law: Law, floor: bool, values: Floats, theta:
             raise _UndecidedError(free.tolist())
         # Where the search strays so far that numbers overflow, it is far from the values.
         white = metric.whiten(values - _expected(metric.points, law, floor, outside(free.tolist())), k)
-        return white if np.isfinite(white).all() else np.nan_to_num(white, nan=_FAR, posinf=_FAR, neginf=-_FAR)
+        if math.isfinite(np.add.reduce(white)):
+            return white
+        return np.nan_to_num(white, nan=_FAR, posinf=_FAR, neginf=-_FAR)
 
     start = [_free(value / scale, *ends) for value, scale, ends in zip(theta, scales, bounds, strict=True)]
     with np.errstate(all="ignore"):
@@ -206,12 +210,13 @@ def _free(value: float, low: float, high: float) -> float:
     return float(np.arcsin(2 * (value - low) / (high - low) - 1))
 
 
-def _bounded(free: float, low: float, high: float) -> float:
+def _bounded(low: float, high: float) -> Callable[[float], float]:
+    """What makes numbers without bounds numbers within these."""
     if math.isinf(low):
-        return free
+        return lambda free: free
     if math.isinf(high):
-        return max(low - 1.0 + math.sqrt(free * free + 1), low)
-    return min(max(low + (float(np.sin(free)) + 1) * (high - low) / 2.0, low), high)
+        return lambda free: max(low - 1.0 + math.sqrt(free * free + 1), low)
+    return lambda free: min(max(low + (float(np.sin(free)) + 1) * (high - low) / 2.0, low), high)
 
 
 def _inside(value: float, low: float, high: float) -> float:

@@ -210,7 +210,7 @@ class StretchedExponential(Law):
     )
 
     def inner(self, lags: Floats, theta: Sequence[float]) -> Floats:  # noqa: D102
-        return _exp(theta[0] - np.exp(np.clip(theta[2] * (np.log(lags) - theta[1]), -700.0, 700.0)))
+        return _exp(theta[0] - np.exp(_within(theta[2] * (np.log(lags) - theta[1]))))
 
     def start(self, lags: Floats, shape: Floats, weights: Floats) -> list[float]:  # noqa: D102
         tried = []
@@ -291,7 +291,12 @@ def law_named(name: str) -> Law:
 
 
 def _exp(exponent: Floats) -> Floats:
-    return np.asarray(np.exp(np.clip(exponent, -700.0, 700.0)))
+    return np.asarray(np.exp(_within(exponent)))
+
+
+def _within(exponent: Floats) -> Floats:
+    # As np.clip, whose checks take longer than all else here: searches come here 100,000 times.
+    return np.asarray(np.minimum(np.maximum(exponent, -700.0), 700.0))
 
 
 def _line(x: Floats, shape: Floats, weights: Floats) -> tuple[float, float]:

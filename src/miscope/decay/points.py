@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,9 +101,14 @@ class Points:
         """What a law gives at each point, shape (n_lags,): its average where points are averages."""
         if not self.members:
             return law(self.lags)
+        lags, starts, sizes = self._together
+        return np.asarray(np.add.reduceat(law(lags), starts) / sizes)
+
+    @cached_property
+    def _together(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+        """All members one behind the other, where those of each point start, and how many they are."""
         sizes = np.array([len(part) for part in self.members])
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        return np.asarray(np.add.reduceat(law(np.concatenate(self.members)), starts) / sizes)
+        return np.concatenate(self.members), np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes
 
     def averaged(self, most: int = MOST_POINTS) -> Points:
         """Over neighbouring lags, evenly in their logarithms, so that at most so many points are left."""

@@ -17,6 +17,7 @@ from miscope.counting.fingerprint import FingerprintArray
 from miscope.counting.tally import SMALL, PairData
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
+from miscope.sequences.codes import read_only
 
 __all__ = [
     "NULLS",
@@ -142,7 +143,7 @@ def surrogate(sequences: Sequences, null: str, generator: np.random.Generator) -
     least = np.maximum(lengths // 4, np.minimum(lengths // 2, 1))
     turn = least + generator.integers(0, lengths - 2 * least + 1)
     rotated = np.empty_like(codes)
-    _rotate_documents(np.asarray(codes), offsets, turn, rotated)
+    _rotate_documents(read_only(np.asarray(codes)), offsets, turn, rotated)
     return rotated
 
 
@@ -344,7 +345,7 @@ def _add_documents(left, right, offsets, lag, hole_start, hole_stop, sign, momen
             counts_right[seen_right[k]] = 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _shuffle_documents(codes, offsets, generator):  # type: ignore[no-untyped-def]
     # Fisher and Yates, document by document.
     for document in range(len(offsets) - 1):
@@ -360,5 +361,8 @@ def _rotate_documents(codes, offsets, turn, rotated):  # type: ignore[no-untyped
     for document in range(len(offsets) - 1):
         start, stop = offsets[document], offsets[document + 1]
         middle = start + turn[document]
-        rotated[start : start + stop - middle] = codes[middle:stop]
-        rotated[start + stop - middle : stop] = codes[start:middle]
+        # One by one: slices of arrays take seconds to compile.
+        for t in range(middle, stop):
+            rotated[start + t - middle] = codes[t]
+        for t in range(start, middle):
+            rotated[stop - middle + t] = codes[t]

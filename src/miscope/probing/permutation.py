@@ -18,7 +18,7 @@ from miscope.counting.dense import DenseKernel
 from miscope.counting.tally import PairData
 from miscope.probing.splits import Units, symbol_words
 from miscope.sequences import Sequences
-from miscope.sequences.codes import code_dtype, recode
+from miscope.sequences.codes import code_dtype, read_only, recode
 
 __all__ = [
     "Answers",
@@ -411,7 +411,7 @@ def pair_features(units: Units) -> Callable[[int], tuple[Features, Features | No
     scatter between units (None for two symbols, which have but one pattern).
     """
     table, n, _ = classes(units)
-    codes = recode(units.corpus.codes, table.astype(code_dtype(n)))
+    codes = read_only(recode(units.corpus.codes, table.astype(code_dtype(n))))
     data = PairData(codes, codes, units.corpus.offsets, units.bounds, len(units.part), n)
     kernel = DenseKernel(data)
     counts = np.zeros((units.n_parts, n))

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 from scipy import special
-from scipy.interpolate import CubicSpline
 
 from miscope.processes.exact import Joint, information
 
@@ -147,6 +146,8 @@ class Cuts:
             # Where symbols exclude each other altogether the function grows no further.
             steep = np.flatnonzero(np.diff(values) > _FLAT * values[-1] * np.diff(grid))
             n = int(steep[-1]) + 2
+            from scipy.interpolate import CubicSpline  # takes long to import, and no command but few need it
+
             self._inverses[name] = CubicSpline(values[:n], grid[:n]), float(values[n - 1])
         return self._inverses[name]
 

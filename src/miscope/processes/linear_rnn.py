@@ -298,10 +298,12 @@ def _recur(values, states, offsets, diagonals, feedback, readout, noise_root):  
     later = np.empty(n)
     x = np.empty(d)
     for document in range(n_documents):
-        later[:] = states[document]
+        for i in range(n):  # one by one, here and below: slices of arrays take seconds to compile
+            later[i] = states[document, i]
         for t in range(length):
-            twice[:n] = later
-            twice[n:] = later
+            for i in range(n):
+                twice[i] = twice[n + i] = later[i]
+                later[i] = 0.0
             for a in range(d):
                 total = 0.0
                 for b in range(a + 1):
@@ -309,12 +311,10 @@ def _recur(values, states, offsets, diagonals, feedback, readout, noise_root):  
                 for i in range(n):
                     total += readout[a, i] * twice[i]
                 x[a] = total
-            later[:] = 0.0
             for a in range(d):
                 values[document, t, a] = x[a]
                 for i in range(n):
                     later[i] += feedback[a, i] * x[a]
             for k in range(len(offsets)):
-                shifted = twice[offsets[k] :]
                 for i in range(n):
-                    later[i] += diagonals[k, i] * shifted[i]
+                    later[i] += diagonals[k, i] * twice[offsets[k] + i]

@@ -8,7 +8,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "code_dtype", "gather", "histogram", "n_distinct", "offsets_of", "pieces", "recode"]
+__all__ = [
+    "Array",
+    "code_dtype",
+    "gather",
+    "histogram",
+    "n_distinct",
+    "offsets_of",
+    "pieces",
+    "read_only",
+    "recode",
+]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -35,6 +45,20 @@ def offsets_of(lengths: Array) -> npt.NDArray[np.int64]:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
+
+
+def read_only(codes: Array) -> Array:
+    """A view that may not be written to, as that of a mapped file.
+
+    Kernels are compiled for each type of array by itself, and what may be written is another type: codes that come to
+    them so, from memory and from files, have them compiled once.
+
+    >>> read_only(np.zeros(3)).flags.writeable
+    False
+    """
+    view = codes.view()
+    view.setflags(write=False)
+    return view
 
 
 def histogram(codes: Array, alphabet_size: int) -> npt.NDArray[np.int64]:

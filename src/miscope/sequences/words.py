@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from miscope.sequences.characters import is_invisible, is_mark
-from miscope.sequences.codes import Array
+from miscope.sequences.codes import Array, read_only
 
 __all__ = ["WordEncoder"]
 
@@ -126,7 +126,7 @@ class WordEncoder:
         from miscope.sequences.kernels import number_words  # it takes numba
 
         words = self._slots, self._hashes, self._counts, self._starts, self._arena
-        return int(number_words(points, last, self._kinds, *words, codes, ends, self._state))
+        return int(number_words(read_only(points), last, self._kinds, *words, codes, ends, self._state))
 
     def _known(self, points: Array) -> Array:
         """Return these code points without those that are invisible; the kinds of all others are known then."""

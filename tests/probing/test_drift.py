@@ -56,7 +56,7 @@ def test_no_drift_is_seen_where_there_is_none():
 @pytest.mark.parametrize(
     ("corpus", "options", "words"),
     [
-        ([0, 1], {}, "drift is of one Sequences, not of list"),
+        ([0, 1], {}, "2 symbols are too few"),
         (SHORT, {"windows": 2}, "windows must be a whole number of at least 4"),
         (SHORT, {}, "800 symbols are too few for 16 windows"),
         (SHORT, {"windows": 8, "lags": [500]}, "no document is long enough for lag 500"),

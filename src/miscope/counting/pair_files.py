@@ -24,6 +24,7 @@ from miscope.counting.pairs import PairCounts
 from miscope.counting.tally import Cells, Kernel, PartsKernel
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["count_to_file", "is_pair_counts", "load", "predicted_bytes", "save"]
 
@@ -150,7 +151,7 @@ def _plain(value: Any) -> Any:
 
 
 def count_to_file(
-    sequences: Sequences,
+    sequences: Any,
     path: str | Path,
     lags: Lags = None,
     blocks: int = 32,
@@ -193,6 +194,7 @@ def count_to_file(
     >>> ms.count_to_file(ms.Sequences.from_arrays([0, 1, 0, 1, 1]), path, lags=[1, 2], blocks=0)
     PairCounts(2 lags, 0 blocks, 2 symbols, 6 cells, 4 pairs at most)
     """
+    sequences = as_sequences(sequences)
     check_pair_numbers(sequences)
     lag_array = parse_lags(lags, sequences.longest)
     cut = cut_blocks(sequences, blocks)
@@ -232,7 +234,7 @@ def count_to_file(
     return load(path)
 
 
-def predicted_bytes(sequences: Sequences, lags: Lags = None, blocks: int = 32) -> int:
+def predicted_bytes(sequences: Any, lags: Lags = None, blocks: int = 32) -> int:
     """Bytes that a file of counts will have, about: as many as if symbols were independent, which is more, as a rule.
 
     Examples
@@ -241,6 +243,7 @@ def predicted_bytes(sequences: Sequences, lags: Lags = None, blocks: int = 32) -
     >>> predicted_bytes(ms.Sequences.from_arrays([0, 1, 0, 1, 1] * 100), lags=[1, 2], blocks=0)
     128
     """
+    sequences = as_sequences(sequences)
     histogram, n_blocks = sequences.histogram(), cut_blocks(sequences, blocks).count
     total = 0
     for lag in parse_lags(lags, sequences.longest):

@@ -16,13 +16,13 @@ from torch import nn
 
 from miscope.atomic import write_json
 from miscope.counting.lags import Lags, log_lags, parse_lags
-from miscope.curve.measuring import as_sequences
 from miscope.errors import InputError
 from miscope.formats import array, marked, plain, reading
 from miscope.models.base import device_of, label_of
 from miscope.processes.base import SymbolProcess
 from miscope.processes.checking import whole_number
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["Couplings", "couplings"]
 

@@ -22,6 +22,7 @@ from miscope.probing.saying import aligned, lag_words, left_out, p_words, plain,
 from miscope.probing.splits import Origin, Units, as_parts
 from miscope.processes.checking import number_between, whole_number
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["Drift", "drift"]
 
@@ -170,7 +171,7 @@ class Drift:
 
 
 def drift(
-    sequences: Sequences,
+    sequences: Any,
     lags: Lags = None,
     windows: int = 16,
     *,
@@ -184,7 +185,7 @@ def drift(
     Parameters
     ----------
     sequences
-        The corpus.
+        The corpus: `Sequences`, or what else `measure` takes as data.
     lags
         As in `measure`; default: log-spaced, to a quarter of the longest document of the window where that is shortest.
     windows
@@ -226,8 +227,7 @@ def drift(
     windows, seed = whole_number(windows, "windows", _LEAST_WINDOWS), whole_number(seed, "seed", 0)
     level = number_between(level, "level", 0.0, 1.0)
     n_permutations = whole_number(n_permutations, "n_permutations", int(np.ceil(1 / level)) - 1)
-    if not isinstance(sequences, Sequences):
-        raise InputError(f"drift is of one Sequences, not of {type(sequences).__name__}: read the corpus first")
+    sequences = as_sequences(sequences)
     if sequences.n_symbols < windows * _LEAST_SYMBOLS:
         raise InputError(
             f"{sequences.n_symbols:,} symbols are too few for {windows} windows of at least {_LEAST_SYMBOLS}: take "

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miscope.counting.lags import Lags, parse_lags
+from miscope.counting.pairs import PairCounts
 from miscope.curve import MICurve, measure
 from miscope.errors import InputError
 from miscope.processes.base import Process
 from miscope.sequences import Series
+from miscope.sequences.in_memory import data_of
 
 __all__ = ["Side", "both_sides"]
 
@@ -128,9 +130,11 @@ def _as_curve(given: Any, lags: Lags, probing: dict[str, Any]) -> MICurve:
         from miscope.probing.conditional import probe  # brings torch, which two curves do not need
 
         return probe(given, lags, **probing)
-    longest = getattr(given, "lengths", None)
-    if longest is not None and isinstance(lags, np.ndarray):
-        lags = lags[lags < longest.max(initial=0)]
+    if isinstance(given, PairCounts):
+        return measure(given, lags)
+    given = data_of(given)
+    if isinstance(lags, np.ndarray):
+        lags = lags[lags < given.lengths.max(initial=0)]
     return measure(given, lags, estimator="gaussian") if isinstance(given, Series) else measure(given, lags)
 
 

@@ -201,7 +201,9 @@ class TestWhatIsGiven:
         )
         assert found.bound == "less than"
         assert found.labels == (process.label, "LSTM 4")
-        assert done
+        assert done == sorted(set(done))
+        assert done[-1][0] == done[-1][1]
+        assert np.median(np.diff([now for now, _ in done])) < 0.01 * done[-1][1]
 
     def test_common_lags(self):
         data, model = pair(50, 0.03, 13)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from miscope.atomic import write_json
-from miscope.counting.doors import Progress
+from miscope.counting.counted import Progress, Steps
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import measure
 from miscope.errors import InputError
@@ -33,6 +33,7 @@ _BLOCKS = 16  # of the jackknife in each window
 _LEAST_WINDOWS = 4
 _LEAST_SYMBOLS = 64  # of a window
 _MOST_LAGS = 10
+_OF_A_WINDOW, _OF_TESTS = 1000, 1000  # steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +198,7 @@ def drift(
     level
         Below which p-values count.
     progress
-        Called with windows done and windows in all.
+        Called with steps done and steps in all.
 
     Returns
     -------
@@ -235,20 +236,22 @@ def drift(
         )
     cut, names, origins = as_parts(sequences, None, windows)
     chosen = parse_lags(lags, min(part.longest for part in cut))
+    step = Steps(progress, windows * _OF_A_WINDOW + _OF_TESTS)
     units, note = merged(_whole_units(sequences, cut, names, origins))
     null = "document" if min(part.n_documents for part in cut) > 1 else "global"
     curves = []
     for k in range(windows):
-        blocks = min(_BLOCKS, cut[k].n_symbols // 4)
-        curves.append(measure(units.sequences(k), chosen, null=null, blocks=blocks))
-        if progress is not None:
-            progress(k + 1, windows)
+        blocks, told = min(_BLOCKS, cut[k].n_symbols // 4), step.part(_OF_A_WINDOW)
+        curves.append(measure(units.sequences(k), chosen, null=null, blocks=blocks, progress=told))
+        step(_OF_A_WINDOW)
     values = np.array([curve.excess for curve in curves])
     bounds = units.bounds
     place = (bounds[:-1] + bounds[1:]) / (2 * bounds[-1])
     slopes, slopes_stderr = _lines(values, place)
     lag_p, p_trend = _trend_p(values, place, n_permutations, seed)
     distance = _divergences(composition_of(units).table)
+    p_symbols = _mantel_p(distance, place, n_permutations, seed)
+    step.finish()
     notes = [note] if note else []
     if p_trend > level and windows < 8:
         notes.append(f"{windows} windows in any order leave little to tell a trend from chance: take 8 or more")
@@ -264,7 +267,7 @@ def drift(
         slopes_stderr=slopes_stderr,
         lag_p=lag_p,
         p_trend=p_trend,
-        p_symbols=_mantel_p(distance, place, n_permutations, seed),
+        p_symbols=p_symbols,
         level=level,
         warnings=tuple(notes),
     )

@@ -19,7 +19,7 @@ _MADE = ("classes", "merged_from", "quantised")  # what provenance has of making
 def joined(parts: Sequence[Series]) -> Series:
     """Several series behind one another; documents stay apart.
 
-    >>> joined([Series.from_arrays([0.5, 1.5]), Series.from_arrays([[0.1], [0.2]])])
+    >>> joined([Series.from_arrays([0.5, 1.5]), Series.from_arrays([0.1, 0.2])])
     Series(4 values in 2 documents)
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import zipfile
@@ -33,6 +34,7 @@ _VERSION = 2
 _PARTS_VERSION = 3  # of what lies unfinished
 _CELL_BYTES = 16
 _LEAST_CELLS = 2**16  # positions whose pairs are counted at a time
+_LOOKED_AT, _LEAST_LOOKED_AT = 2**18, 100  # symbols that tell how many different pairs there are
 _COLUMNS = ("lags", "offsets", "keys", "counts", "lengths", "histogram")
 
 
@@ -200,7 +202,7 @@ def count_to_file(
     cut = cut_blocks(sequences, blocks)
     settings = {"data": _digest(sequences), "lags": lag_array.tolist(), "blocks": cut.count, "version": _PARTS_VERSION}
     folder = Path(f"{path}.part")
-    _prepare(folder, path, settings, fresh)
+    began = _prepare(folder, path, settings, fresh)
     done = [int(lag) for lag in lag_array if _is_whole(_file(folder, int(lag)), max(cut.count, 1))]
     left = [int(lag) for lag in lag_array if int(lag) not in set(done)]
     pairs_done = sum(int(np.maximum(sequences.lengths - lag, 0).sum()) for lag in done)
@@ -214,11 +216,18 @@ def count_to_file(
 
         at_once = counter.threads(threads, _LEAST_CELLS * CELL_BYTES)
         most = _cells_at_once(counter, at_once)
+        try:
+            _check_room(folder, predicted_bytes(sequences, left, blocks) // len(left), len(left), len(lag_array))
+        except InputError:
+            if began:
+                shutil.rmtree(folder)
+            raise
+        finished = itertools.count(1)
 
         def count(kernel: Kernel, lag: int) -> None:
             parts = kernel.cell_parts(lag, most) if isinstance(kernel, PartsKernel) else [kernel.cells(lag)]
             n = _save_cells(_file(folder, lag), map(counter.original, parts))
-            _check_room(folder, n, len(left) + len(lag_array))
+            _check_room(folder, _CELL_BYTES * n, len(left) - next(finished), len(lag_array))
 
         counter.map(count, at_once, report)
     summary = CorpusSummary(
@@ -235,21 +244,38 @@ def count_to_file(
 
 
 def predicted_bytes(sequences: Any, lags: Lags = None, blocks: int = 32) -> int:
-    """Bytes that a file of counts will have, about: as many as if symbols were independent, which is more, as a rule.
+    """Bytes that a file of counts will have, about.
+
+    As many as if symbols were independent, less what a part of the data has less than that at some of the lags.
 
     Examples
     --------
     >>> import miscope as ms
     >>> predicted_bytes(ms.Sequences.from_arrays([0, 1, 0, 1, 1] * 100), lags=[1, 2], blocks=0)
-    128
+    112
     """
     sequences = as_sequences(sequences)
     histogram, n_blocks = sequences.histogram(), cut_blocks(sequences, blocks).count
-    total = 0
-    for lag in parse_lags(lags, sequences.longest):
+    lag_array, total = parse_lags(lags, sequences.longest), 0
+    for lag in lag_array:
         pairs = int(np.maximum(sequences.lengths - lag, 0).sum())
         total += expected_cells(histogram, pairs, n_blocks)
-    return _CELL_BYTES * total
+    some = np.unique(lag_array[[0, len(lag_array) // 2, -1]]).tolist()
+    return int(_CELL_BYTES * total * np.mean([_share_of_independent(sequences, lag, n_blocks) for lag in some]))
+
+
+def _share_of_independent(sequences: Sequences, lag: int, n_blocks: int) -> float:
+    """Different pairs in the first documents, over what independent symbols would have; 1 where they tell nothing."""
+    codes = np.asarray(sequences.codes[:_LOOKED_AT], np.int64)
+    document = np.searchsorted(sequences.offsets, np.arange(len(codes)), side="right")
+    inside = np.flatnonzero(document[lag:] == document[: max(len(codes) - lag, 0)])
+    if len(inside) < _LEAST_LOOKED_AT:
+        return 1.0
+    tables = max(1, round(n_blocks * len(codes) / sequences.n_symbols))
+    keys = codes[inside] * sequences.alphabet_size + codes[inside + lag]
+    seen = sum(len(np.unique(part)) for part in np.array_split(keys, tables))
+    kinds = np.unique(codes, return_counts=True)[1]
+    return min(1.0, seen / expected_cells(kinds, len(inside), tables))
 
 
 def _cells_at_once(counter: Counter, threads: int) -> int:
@@ -268,8 +294,11 @@ def _digest(sequences: Sequences) -> str:
     return found.hexdigest()
 
 
-def _prepare(folder: Path, path: str | Path, settings: dict[str, Any], fresh: bool) -> None:
-    """Make the folder of what is unfinished, or make sure that what lies there belongs to this count."""
+def _prepare(folder: Path, path: str | Path, settings: dict[str, Any], fresh: bool) -> bool:
+    """Make the folder of what is unfinished, or make sure that what lies there belongs to this count.
+
+    Returns whether it was made.
+    """
     if fresh and folder.exists():
         shutil.rmtree(folder)
     file = folder / "settings.json"
@@ -277,7 +306,7 @@ def _prepare(folder: Path, path: str | Path, settings: dict[str, Any], fresh: bo
         folder_for(path, folder)
         with atomic_path(file) as temporary:
             temporary.write_text(json.dumps(settings), encoding="utf-8")
-        return
+        return True
     try:
         there = json.loads(file.read_text(encoding="utf-8"))
         different = [name for name in settings if there.get(name) != settings[name]]
@@ -288,15 +317,19 @@ def _prepare(folder: Path, path: str | Path, settings: dict[str, Any], fresh: bo
             f"{str(folder)!r} holds an unfinished count with other {', '.join(different)}: finish that one by the "
             "command that began it, or throw it away, fresh=True"
         )
+    return False
 
 
 def _file(folder: Path, lag: int) -> Path:
     return folder / f"lag-{lag}.npz"
 
 
-def _check_room(folder: Path, n_cells: int, n_lags: int) -> None:
-    """Refuse to begin what the disk will not hold: so many lags more, about as large as this one."""
-    needed, free = n_lags * _CELL_BYTES * n_cells, shutil.disk_usage(folder).free
+def _check_room(folder: Path, n_bytes: int, n_left: int, n_lags: int) -> None:
+    """Refuse what the disk will not hold: lags of so many bytes that are left, and all of them put together.
+
+    They are put into columns on disk, and these into the file.
+    """
+    needed, free = (n_left + 2 * n_lags) * n_bytes, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
             f"these counts would take about {needed / 1e9:.1f} GB on disk, and {free / 1e9:.1f} GB are free: count "

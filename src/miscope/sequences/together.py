@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,9 @@ def joined(parts: Sequence[Series]) -> Series:
     if len(parts) == 1:
         return parts[0]
     offsets = offsets_of(np.concatenate([part.lengths for part in parts]))
-    label = f"{parts[0].provenance.get('label', 'unnamed')} and {len(parts) - 1} more"
-    about = {"label": label, "concatenated": [dict(part.provenance) for part in parts]}
+    about: dict[str, Any] = {"concatenated": [dict(part.provenance) for part in parts]}
+    if label := parts[0].provenance.get("label"):
+        about["label"] = f"{label} and {len(parts) - 1} more"
     return Series(np.concatenate([part.values for part in parts]), offsets, about)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import miscope as ms
+from miscope.counting.counted import Steps
 from miscope.counting.pair_files import predicted_bytes
 from miscope.errors import InputError
 from miscope.sequences.in_memory import as_sequences
@@ -161,3 +162,40 @@ def test_the_part_that_is_no_data_is_named():
         ms.uniformity({"even": CODES, "odd": pathlib.Path("odd.txt")}, [1])
     with pytest.raises(InputError, match="real numbers"):
         ms.uniformity({"symbols": CODES, "numbers": VALUES}, [1])
+
+
+@pytest.fixture(scope="module")
+def functions():
+    from miscope.probing.sides import both_sides
+
+    network = ms.models.LSTM(alphabet_size=3, width=2)
+    how = {"steps": 1, "batch": 2, "length": 8, "valid": False}
+    curve = ms.measure(np.random.default_rng(2).integers(0, 3, 2000), [1, 2, 3], blocks=4)
+    return {
+        "couplings": lambda data: ms.couplings(network, data, [1, 2], 8).values,
+        "train": lambda data: ms.train(network, data, **how).history.loss,
+        "reach": lambda data: both_sides(data, curve, None, {}, Steps(None, 0))[0].values,
+    }
+
+
+@pytest.mark.extras
+class TestModels:
+    """The same doors of what asks models: symbols that a network of three reads; no real numbers."""
+
+    @pytest.mark.parametrize("function", ["couplings", "train", "reach"])
+    @pytest.mark.parametrize("name", [name for name, (_, codes, _) in TAKEN.items() if codes is not QUARTERS])
+    def test_symbols_are_taken(self, functions, name, function):
+        made = TAKEN[name][0]
+        if name == "bytes" and function != "reach":
+            with pytest.raises(InputError, match="symbols"):
+                functions[function](made())
+            return
+        call = functions[function]
+        np.testing.assert_array_equal(call(made()), call(as_sequences(made())))
+
+    @pytest.mark.parametrize("function", ["couplings", "train", "reach"])
+    @pytest.mark.parametrize("name", [name for name in REFUSED if name not in ("curve", "process", "empty")])
+    def test_the_rest_is_refused_by_name(self, functions, name, function):
+        made, word = REFUSED[name]
+        with pytest.raises(InputError, match=word):
+            functions[function](made())

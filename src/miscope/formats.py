@@ -105,6 +105,8 @@ _TAKEN = {
     "miscope.couplings": ("a table of couplings", _SHOWN),
     "miscope.contributions": ("a table of pairs", _SHOWN),
     "miscope.study": ("a study", _SHOWN),
+    "miscope.plan": ("a plan", "what it foretells is done by miscope measure, with the same options"),
+    "miscope.inspection": ("what miscope inspect said", "name the data that it was said of"),
 }
 """What files of each kind hold, and which commands take them."""
 

@@ -70,7 +70,7 @@ def test_results_are_no_data(folder, refused):
     curve = ms.measure("abcabca" * 100, "1:8")
     curve.save("c.json")
     curve.save("d.parquet")
-    for command in ("measure", "inspect", "count", "uniformity"):
+    for command in ("measure", "count", "uniformity"):
         more = ["-o", "counts.arrow"] if command == "count" else []
         words = ["'c.json' is a curve that miscope saved, not data", "miscope fit c.json", "miscope report c.json"]
         refused(command, "c.json", *more, words=words)

@@ -375,6 +375,7 @@ def test_a_table_that_cannot_be_fitted_is_named(files, refused, rows, errors):
         ("20:2", ["no lag of the curve lies in the range"]),
         ("five", ["5:1000", "'five'"]),
         ("1:x", ["5:1000", "'1:x'"]),
+        ("2:40:+30", ["at least 4 lags", "wider range"]),
     ],
 )
 def test_ranges_that_cannot_be_fitted(files, refused, lags, errors):

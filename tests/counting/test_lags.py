@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miscope.counting.lags import default_lags, log_lags, parse_lags
+from miscope.counting.lags import among, default_lags, log_lags, parse_lags
 from miscope.errors import InputError
 
 
@@ -185,3 +185,34 @@ def test_every_lag_to_ten_then_ten_a_decade(last):
 @given(st.integers(2, 10**6), st.integers(1, 60))
 def test_a_number_of_lags_is_an_upper_bound(longest, n):
     assert 1 <= len(parse_lags(f"1:{longest - 1}:{n}", longest)) <= n
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5:40", [5, 7, 10, 12, 24, 36]),
+        ("12:", [12, 24, 36, 48, 100]),
+        (":5", [1, 2, 5]),
+        ("12:2400:+12", [12, 24, 36, 48]),
+        ("all:10", [1, 2, 5, 7, 10]),
+        ("1:100:3", [1, 10, 100]),
+        ("2", [2]),
+        (" 1:2 , 24:48:+24,100", [1, 2, 24, 48, 100]),
+        ("0.5:2.5", [1, 2]),
+        ("200:300", []),
+        ("24:999999999999:+24", [24, 48]),
+    ],
+)
+def test_lags_of_a_curve_that_are_meant(text, expected):
+    """Ranges take what the curve has; the same words of whole lags mean what they do when it is measured."""
+    curve = np.array([1, 2, 5, 7, 10, 12, 24, 36, 48, 100])
+    found = curve[among(curve, text)]
+    assert found.tolist() == expected
+    if "+" in text and "9" not in text:
+        np.testing.assert_array_equal(found, np.intersect1d(curve, parse_lags(text, 10**6)))
+
+
+@pytest.mark.parametrize("text", ["five", "1:x", "1:2:3:4", "5:1:+2", "3", "1,3", "", "0:10:+5", "1:10:0", "-1", "nan"])
+def test_lags_of_a_curve_that_cannot_be_meant(text):
+    with pytest.raises(InputError):
+        among(np.array([1, 2, 5]), text)

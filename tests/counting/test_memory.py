@@ -42,6 +42,8 @@ def work(door):
         ms.count_to_file(corpus, path, {lags}, blocks=blocks, max_memory=limit)
     elif door == "counted":
         ms.measure(ms.PairCounts.load(path), max_memory=limit)
+    elif door == "rotated":
+        ms.measure(corpus, {lags}, null="rotate", n_surrogates=2, blocks=blocks, max_memory=limit)
     else:
         ms.count_fingerprints(corpus, {lags}, blocks=blocks, max_memory=limit)
 
@@ -49,6 +51,7 @@ few, path = made(5000, 2000), Path(sys.argv[1])
 ms.count_to_file(few, path.with_name("few.arrow"), [1, 2], blocks=blocks)  # compiled
 ms.measure(ms.PairCounts.load(path.with_name("few.arrow")))
 ms.measure(few, [1, 2], max_memory="64MiB")
+ms.measure(few, [1, 2], null="rotate")
 few = None
 corpus = made({n}, {kinds})
 before, most, ended = private(), [0], threading.Event()
@@ -60,7 +63,7 @@ def watch():
 watcher = threading.Thread(target=watch)
 watcher.start()
 taken = {{}}
-for door in ("fingerprints", "count", "counted"):
+for door in ("fingerprints", "count", "counted", "rotated"):
     give_back()
     most[0] = 0
     work(door)
@@ -120,7 +123,48 @@ class TestWhatIsSaid:
         assert counter.threads(64) < 64
 
 
+class TestSurrogates:
+    """What a null draws is within the limit: a quarter of it, beside which counting takes less; else in a file."""
+
+    @pytest.mark.parametrize("null", ["rotate", "document"])
+    def test_symbols_in_a_file_are_the_same(self, null, monkeypatch):
+        monkeypatch.setattr(memory, "_LEAST", 2**20)
+        monkeypatch.setattr(memory, "_LEAST_LEFT", 2**16)
+        corpus, how = words(1_200_000, 20), {"null": null, "n_surrogates": 2, "quantity": "rational"}
+        if null == "document":
+            corpus = ms.Sequences(corpus.codes, np.arange(0, 1_200_001, 60_000), 20)
+        drawn, limits = [], []
+        original = Counter.__init__
+
+        def watched(self, sequences, *args, **options):
+            right = args[3] if len(args) > 3 else None
+            drawn.append(is_mapped(sequences.codes if right is None else right))
+            limits.append(int(memory_budget(options["max_memory"])))
+            original(self, sequences, *args, **options)
+
+        monkeypatch.setattr(Counter, "__init__", watched)
+        one, other = (ms.measure(corpus, [1, 9], max_memory=each, blocks=0, **how) for each in (2**30, 2**22))
+        assert drawn == [False] * 3 + [False, True, True]
+        n_bytes = corpus.codes.nbytes
+        assert limits == [2**30, *[2**30 - n_bytes] * 2, *[2**22] * 3]
+        np.testing.assert_array_equal(one.null, other.null)
+        np.testing.assert_array_equal(one.mi, other.mi)
+
+    def test_a_null_of_ones_own(self):
+        def shuffled(sequences, generator):
+            return ms.Sequences.from_arrays(generator.permutation(sequences.codes), alphabet_size=500)
+
+        found = ms.measure(words(), [1], null=shuffled, n_surrogates=2, max_memory="64MiB")
+        assert np.isfinite(found.null).all()
+
+
 class TestPrediction:
+    def test_of_symbols_that_depend_on_one_another(self, tmp_path):
+        """A sequence that repeats has few kinds of pairs, however many symbols."""
+        corpus = ms.Sequences.from_arrays(np.tile(np.random.default_rng(3).permutation(1000), 40))
+        counts = ms.count_pairs(corpus, [1, 3, 9], blocks=4)
+        assert predicted_bytes(corpus, [1, 3, 9], 4) == pytest.approx(16 * len(counts.keys), rel=0.01)
+
     @pytest.mark.parametrize("blocks", [0, 32])
     @pytest.mark.parametrize("kinds", [3, 100, 30_000])
     def test_of_independent_symbols(self, blocks, kinds):

@@ -293,3 +293,26 @@ def test_what_the_disk_will_not_hold_is_not_begun(corpus, tmp_path, monkeypatch)
     monkeypatch.setattr(pair_files.shutil, "disk_usage", lambda path: full)
     with pytest.raises(InputError, match=r"would take about .* GB on disk, and 0\.0 GB are free: count fewer lags"):
         count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_is_seen_before_the_first_lag(corpus, tmp_path, monkeypatch):
+    """Three times the size of the file: lags one by one, columns, and the file."""
+    monkeypatch.setattr(pair_files.Counter, "map", lambda *_: pytest.fail("counted"))
+    needed = 3 * pair_files.predicted_bytes(corpus, LAGS, 4)
+    monkeypatch.setattr(pair_files.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0.9 * needed}))
+    with pytest.raises(InputError, match="on disk"):
+        count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_room_is_not_asked_for_what_is_written_already(corpus, tmp_path, monkeypatch):
+    """Where each lag takes what was foretold, a disk with just enough room for all is enough to the end."""
+    folder, size = tmp_path / "counts.arrow.part", pair_files.predicted_bytes(corpus, LAGS, 4)
+
+    def free(path):
+        written = len(list(folder.glob("lag-*.npz")))
+        return type("Usage", (), {"free": size * (3.5 - written / len(LAGS))})
+
+    monkeypatch.setattr(pair_files.shutil, "disk_usage", free)
+    assert len(count_to_file(corpus, tmp_path / "counts.arrow", LAGS, 4, threads=1).lags) == len(LAGS)

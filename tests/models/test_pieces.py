@@ -124,3 +124,16 @@ def test_lost_workers_are_explained(client, network):
 
     with pytest.raises(ClusterError, match=r"died one after the other.*piece 3.*smaller batch"):
         list(over_pieces(dies, network, 10, 10, 5, 0, cluster=client))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0])
+def test_slow_steps_are_told_one_by_one_and_quick_ones_now_and_then(monkeypatch, seconds):
+    """A step of a large network may take seconds: what counts is time, not how many steps there were."""
+    clock, told = iter(np.arange(1e6) * seconds / 2), []
+    monkeypatch.setattr("miscope.models.pieces.time.monotonic", lambda: next(clock))
+    for _, n, _, report in pieces(10, 100, 5, 0, lambda *now: told.append(now)):
+        for t in range(100):
+            report(t)
+        assert n == 5
+    assert len(told) == (200 if seconds else 2)
+    assert told[-1] == (1000, 1000)

@@ -172,3 +172,18 @@ def test_bad_arguments(options, words):
 def test_too_many_symbols():
     with pytest.raises(InputError, match="300 symbols, and tables are for 256 at most: merge them"):
         probe(LSTM(300, width=4), [1], 4, 10)
+
+
+@pytest.mark.parametrize("counts", ["conditional", "hard"])
+@pytest.mark.parametrize(
+    "model", [LSTM(3, width=4), LinearGaussianRNN(width=2, channels=1)], ids=["symbols", "numbers"]
+)
+def test_progress_is_told_of_drawing_and_of_counting(model, counts, monkeypatch):
+    monkeypatch.setattr("miscope.models.pieces._EVERY", 0.0)
+    seen = []
+    probe(model, [1, 2, 4], 8, 40, discard=0, blocks=2, counts=counts, progress=lambda *now: seen.append(now))
+    done, total = [now for now, _ in seen], seen[0][1]
+    assert done == sorted(set(done))
+    assert seen[-1] == (total, total)
+    assert sum(now <= 320 for now in done) == 40
+    assert sum(now > 320 for now in done) == 3

@@ -210,9 +210,27 @@ class TestContexts:
         np.testing.assert_allclose(found.values, [1.0, 0.0], atol=1e-12)
 
     def test_progress(self):
-        done = []
-        couplings(LSTM(2, width=2), BINARY, lags=[1, 2, 3], n_contexts=4, progress=lambda *n: done.append(n))
-        assert done == [(1, 3), (2, 3), (3, 3)]
+        """The contexts as they are, and once at each lag with the other symbol: 16 contexts, read two by two."""
+        done, model = [], LSTM(2, width=2)
+        couplings(model, BINARY, [1, 2, 3], 4, batch=2, progress=lambda *now: done.append(now))
+        assert done[-1] == (16, 16)
+        assert [now for now, _ in done] == sorted({now for now, _ in done})
+        assert max(np.diff([0, *(now for now, _ in done)])) == 2
+
+    def test_progress_with_symbols_that_are_drawn(self):
+        """Of many symbols eight are put in place of whatever was there: each context is read eight times a lag."""
+        done, data = [], ms.Sequences.from_arrays(np.random.default_rng(1).integers(0, 20, 4000))
+        couplings(LSTM(20, width=2), data, [1, 2], 4, batch=3, progress=lambda *now: done.append(now))
+        assert done[-1] == (64, 64)
+
+    def test_large_networks_read_fewer_contexts_at_a_time(self):
+        """What a processor does between two reports is bounded: 2^37 multiplications."""
+        from miscope.probing.couplings import _Reader
+
+        small, large = LSTM(2, width=4), LSTM(2, width=1024)
+        assert _Reader(small, 2, 128, None).batch == 512
+        assert _Reader(large, 2, 1 << 12, None).batch == 2**37 // (2**12 * large.n_parameters) < 512
+        assert _Reader(large, 2, 1 << 12, 5).batch == 5
 
 
 class TestResult:

@@ -201,7 +201,22 @@ class TestWhatIsGiven:
         )
         assert found.bound == "less than"
         assert found.labels == (process.label, "LSTM 4")
-        assert done
+        assert done == sorted(set(done))
+        assert done[-1][0] == done[-1][1]
+        assert np.median(np.diff([now for now, _ in done])) < 0.01 * done[-1][1]
+
+    @pytest.mark.parametrize("kind", ["symbols", "numbers"])
+    def test_data_as_they_are_at_hand(self, kind):
+        """A list or an array is taken as what is made of it, and measured at those lags of the other that it has."""
+        process, how, attribute = {
+            "symbols": (ms.processes.IsingChain(1.0), {}, "codes"),
+            "numbers": (ms.processes.LinearRNN(recurrent=0.5, feedback=0.4), {"estimator": "gaussian"}, "values"),
+        }[kind]
+        sample = process.sample(1, 4000, seed=3)
+        made = getattr(sample, attribute).ravel().tolist()
+        curve = ms.measure(process.sample(64, 1024, seed=4), [1, 2, 4, 8], **how)
+        expected, found = reach(sample, curve), reach(made, curve)
+        np.testing.assert_array_equal(found.data, expected.data)
 
     def test_common_lags(self):
         data, model = pair(50, 0.03, 13)

@@ -11,7 +11,7 @@ from miscope.errors import InputError
 from miscope.models import LSTM, ElmanRNN, LinearGaussianRNN
 from miscope.models.trained import History
 from miscope.probing import spectrum
-from miscope.probing.lyapunov import driven_exponent
+from miscope.probing.lyapunov import STEPS, driven_exponent
 
 THREE = [[0.9, 0.08, 0.02], [0.1, 0.85, 0.05], [0.05, 0.05, 0.9]]
 
@@ -48,6 +48,20 @@ def test_linear_networks_have_the_closed_loop_spectrum(name):
     assert found.driven_exponent == pytest.approx(driven, rel=0.02)
     lags = [1, 2, 4, 8]
     assert found.mutual_information(lags) == pytest.approx(process.mutual_information(lags), rel=0.15, abs=2e-4)
+
+
+def test_progress_is_told_of_all_that_takes_long(monkeypatch):
+    """Of drawing, step by step; of modes, block by block; and of the driven network, symbol by symbol."""
+    monkeypatch.setattr("miscope.models.pieces._EVERY", 0.0)
+    seen = []
+    spectrum(LSTM(2, width=4, seed=1), 16, 256, discard=0, blocks=4, progress=lambda *now: seen.append(now))
+    done, total = [now for now, _ in seen], 16 * (256 + 64 + STEPS)
+    assert done == sorted(set(done))
+    assert seen[-1] == (total, total)
+    drawn, modes = sum(now <= 16 * 256 for now in done), sum(16 * 256 < now <= 16 * 320 for now in done)
+    assert drawn == 256
+    assert modes > 8
+    assert len(done) - drawn - modes > 64
 
 
 def test_intervals_cover():

@@ -441,8 +441,6 @@ SHORTER = ms.Sequences.from_arrays([[0, 1] * 9] * 8, label="few")
 @pytest.mark.parametrize(
     ("parts", "options", "words"),
     [
-        ("text", {}, "parts are Sequences, or a list of them, not str"),
-        ([[0, 1, 0]], {}, "each part is one Sequences, and one is list"),
         ([ms.Series.from_arrays([0.1, 0.2]), SHORT], {}, "series.quantise(4)"),
         ([], {}, "there are no parts to compare"),
         ([SHORT, ms.Sequences.from_arrays([[0], [1]])], {}, "part 2 of 2 has no document with two symbols"),

@@ -74,6 +74,12 @@ def test_a_report_from_nothing_is_refused(tmp_path, nothing):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["ab" * 3000, "a\0b"], ids=["long", "null"])
+def test_a_text_that_can_be_no_name_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="cannot read"):
+        report(name, tmp_path / "page.html")
+
+
 def test_a_folder_without_results_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "other.json").write_text("[1, 2]")

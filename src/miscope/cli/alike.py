@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cut_alike", "read_alike", "read_parts"]
 
-_MADE = ("classes", "merged_from", "quantised")  # what provenance has of making symbols
-
 
 def read_alike(files: list[str], options: Reading, like: Any, quiet: bool) -> Sequences | Series:
     """Read files as others were read: cut into symbols, and merged into classes, where these were.
@@ -43,6 +41,7 @@ def read_alike(files: list[str], options: Reading, like: Any, quiet: bool) -> Se
 def read_parts(files: list[str], options: Reading, quiet: bool) -> list[Sequences]:
     """Read each file as a part of one corpus: numbers are cut, and symbols merged, in all of them alike."""
     from miscope.sequences import Sequences
+    from miscope.sequences.together import apart
 
     plain = without_classes(_before_cutting(options))
     parts = [read_files([name], plain, None, quiet) for name in files]
@@ -53,31 +52,17 @@ def read_parts(files: list[str], options: Reading, quiet: bool) -> list[Sequence
     if not any(numbers) and "classes" not in options:
         return [part for part in parts if isinstance(part, Sequences)]
     joint = _cut(parts, options) if all(numbers) else _merged(parts, options)
-    ends = [0]
-    for part in parts:
-        ends.append(ends[-1] + part.n_documents)
-    made = []
-    for part, first, last in zip(parts, ends[:-1], ends[1:], strict=True):
-        begin, end = int(joint.offsets[first]), int(joint.offsets[last])
-        told = dict(part.provenance) | {name: joint.provenance[name] for name in _MADE if name in joint.provenance}
-        offsets = joint.offsets[first : last + 1] - begin
-        made.append(Sequences(joint.codes[begin:end], offsets, joint.alphabet_size, joint.alphabet, told))
-    return made
+    return apart(joint, parts)
 
 
 def _cut(parts: list[Any], options: Reading) -> Sequences:
     """All real numbers as symbols, cut where all of them together are to be cut."""
-    import numpy as np
-
-    from miscope.sequences import Series
-    from miscope.sequences.codes import offsets_of
     from miscope.sequences.numbers import Conversion, to_symbols
+    from miscope.sequences.together import joined
 
     if "classes" in options:
         raise InputError("--classes is for symbols, and these are real numbers: --as quantiles:4 makes classes of them")
-    joint = Series(
-        np.concatenate([part.values for part in parts]), offsets_of(np.concatenate([part.lengths for part in parts]))
-    )
+    joint = joined(parts)
     if "as_" not in options:
         check_cut(joint, None)
     asked = Conversion.parse(options.get("as_", "quantiles"))

@@ -91,7 +91,8 @@ def _count(
     quiet: bool,
 ) -> PairCounts:
     from miscope.counting.pair_files import count_to_file, predicted_bytes
-    from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
+    from miscope.curve.measuring import DEFAULT_BLOCKS
+    from miscope.sequences.in_memory import as_sequences
 
     with reading_within(max_memory):
         read = read_files(files, reading, quantiles, quiet)

@@ -44,7 +44,9 @@ def fit(
     lags: Annotated[
         str | None,
         typer.Option(
-            help="Range to fit, such as 5:1000 or 5:. Default: all, less a head if needed.", show_default=False
+            help="Which of the curve to fit: a range such as 5:1000 or 5:, or as for measure, 24:2400:+24 (every 24th) "
+            "or 1:100,200:1000:+200. Default: all, less a head if needed.",
+            show_default=False,
         ),
     ] = None,
     floor: Annotated[str, typer.Option(help="Whether laws end at a floor above 0: auto, yes or no.")] = "auto",

@@ -8,6 +8,7 @@ import typer
 
 from miscope.cli.common import guarded, say
 from miscope.cli.files import FILES_HELP, Reading, read_files, takes_files
+from miscope.cli.saved import about_saved
 
 if TYPE_CHECKING:
     from miscope.sequences import Sequences, Series
@@ -43,6 +44,8 @@ def inspect(
 ) -> None:
     """Show what was understood of files: documents, lengths, symbols, and what was left out.
 
+    Of a result, of counts or of a model that miscope wrote: what it is, and what takes it.
+
     For example:
 
       miscope inspect book.txt --unit word
@@ -51,13 +54,19 @@ def inspect(
 
       miscope inspect prices.csv --column Close --time-column Date --as returns:sign
     """
-    about = _about(read_files(files, reading, None, quiet), top)
+    saved = about_saved(files[0]) if len(files) == 1 and not reading else None
+    about = _about(read_files(files, reading, None, quiet), top) if saved is None else saved
     if json:
         import json as json_format
 
-        say(json_format.dumps(about, ensure_ascii=False, allow_nan=False))
+        say(json_format.dumps({"format": "miscope.inspection"} | about, ensure_ascii=False, allow_nan=False))
     else:
-        say(_shown(about))
+        say(_shown(about) if saved is None else _shown_saved(saved))
+
+
+def _shown_saved(about: dict[str, Any]) -> str:
+    holds = [f"holds      {about['holds']}"] if about["holds"] else []
+    return "\n".join([f"{about['label']}: {about['kind']} that miscope wrote", *holds, f"use        {about['use']}"])
 
 
 def _about(data: Sequences | Series, top: int) -> dict[str, Any]:

@@ -265,7 +265,7 @@ def _pairs(
 ) -> Contributions:
     """Which pairs of symbols carry the information at a lag."""
     from miscope.curve.contributions import contributions
-    from miscope.curve.measuring import as_sequences
+    from miscope.sequences.in_memory import as_sequences
 
     with progress_bar("finding pairs", "pairs", quiet) as progress:
         return contributions(as_sequences(data, quantiles), lag, top=top, blocks=blocks, progress=progress)

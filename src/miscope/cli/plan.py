@@ -235,4 +235,4 @@ def _as_json(found: Detectability, lag: int | None, needed: int | None) -> str:
 def _dumped(about: dict[str, Any]) -> str:
     import json
 
-    return json.dumps(about, ensure_ascii=False, allow_nan=False)
+    return json.dumps({"format": "miscope.plan"} | about, ensure_ascii=False, allow_nan=False)

@@ -291,7 +291,7 @@ def _spectrum(model: Any, documents: int, length: int | None, seed: int, discard
 def _couplings(model: Any, contexts: Any, seed: int, quiet: bool) -> Couplings:
     from miscope.probing import couplings
 
-    with progress_bar("changing symbols", "lags", quiet) as progress:
+    with progress_bar("changing symbols", "contexts", quiet) as progress:
         return couplings(model, contexts, seed=seed, progress=progress)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from miscope.counting.tally import BatchKernel, Kernel, PairData, PartsKernel
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
 from miscope.sequences.codes import read_only
+from miscope.sequences.in_memory import as_sequences
 from miscope.sequences.stores import is_mapped
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ _MOST_TABLE_BYTES = 2**31
 
 
 def count_fingerprints(
-    sequences: Sequences,
+    sequences: Any,
     lags: Lags = None,
     blocks: int = 32,
     method: str = "auto",
@@ -69,7 +70,7 @@ def count_fingerprints(
     Parameters
     ----------
     sequences
-        The corpus; pairs never cross a document's end.
+        The corpus, `Sequences` or what else `measure` takes as data; pairs never cross a document's end.
     lags
         See `parse_lags`.
     blocks
@@ -96,7 +97,7 @@ def count_fingerprints(
     >>> fingerprints.joint.counts, fingerprints.joint.multiplicities
     (array([1, 2, 1]), array([1, 2, 4]))
     """
-    counter = Counter(sequences, lags, blocks, method, max_memory=max_memory)
+    counter = Counter(as_sequences(sequences), lags, blocks, method, max_memory=max_memory)
     if counter.method == "fourier":
         parts = counter.map_parts(lambda kernel, lags: kernel.fingerprints_of(lags), threads, progress)
     else:
@@ -105,7 +106,7 @@ def count_fingerprints(
 
 
 def count_pairs(
-    sequences: Sequences,
+    sequences: Any,
     lags: Lags = None,
     blocks: int = 32,
     method: str = "auto",
@@ -122,6 +123,7 @@ def count_pairs(
     PairCounts
         Memory grows with the number of different pairs, times lags and blocks.
     """
+    sequences = as_sequences(sequences)
     check_pair_numbers(sequences)
     counter = Counter(sequences, lags, blocks, method, max_memory=max_memory, cells=True)
     threads = counter.threads(threads, counter.cells_at_most() * CELL_BYTES)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
 from miscope.errors import InputError
 
-__all__ = ["Lags", "default_lags", "log_lags", "parse_lags"]
+__all__ = ["Lags", "among", "default_lags", "log_lags", "parse_lags"]
 
 Lags = str | int | Iterable[int] | None
 
@@ -115,6 +116,76 @@ def _checked(lags: list[int], longest: int) -> list[int]:
     return lags
 
 
+def among(lags: np.ndarray, text: str) -> np.ndarray:
+    """Which lags of a curve are meant by what a user writes, in the grammar of `parse_lags`; bool, shape (n_lags,).
+
+    A range stands for all lags of the curve that lie in it, and may be open: ``"5:"``. With a step or a number, it
+    stands for those of them that are also lags of the curve. Lags that are named one by one have to be there.
+
+    Examples
+    --------
+    >>> lags = np.array([1, 2, 4, 8, 16, 24])
+    >>> lags[among(lags, "2:10,16")], lags[among(lags, "8:24:+8")]
+    (array([ 2,  4,  8, 16]), array([ 8, 16, 24]))
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or names a lag that the curve does not have.
+    """
+    return np.any([_among(lags, part.strip(), text) for part in text.split(",")], axis=0)  # type: ignore[no-any-return]
+
+
+def _among(lags: np.ndarray, part: str, text: str) -> np.ndarray:
+    """The same of one part between commas."""
+    ends = part.split(":")
+    try:
+        if len(ends) == 2 and ends[0] != "all":
+            return (lags >= float(ends[0] or 1)) & (lags <= float(ends[1] or np.inf))
+        asked = _parsed(part)
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(
+            f"cannot read the lags to fit {text!r}: write 5:1000 (all from 5 to 1000), 5: (all from 5 on), "
+            "24:2400:+24 (every 24th), or 5,10,20"
+        ) from None
+    if asked.number is not None:
+        return np.isin(lags, log_lags(asked.first, asked.last, min(asked.number, _MOST_SPACED)))
+    found = (lags >= asked.first) & (lags <= asked.last) & ((lags - asked.first) % (asked.step or 1) == 0)
+    if asked.first == asked.last and not found.any():
+        raise InputError(f"the curve was not measured at lag {asked.first}")
+    return np.asarray(found)
+
+
+class _Asked(NamedTuple):
+    """What stands between commas: lags from first to last, every so many, or so many of them, or log-spaced."""
+
+    first: int
+    last: int
+    step: int | None = None
+    number: int | None = None
+
+
+def _parsed(part: str) -> _Asked:
+    """Read one part; ValueError where it is none."""
+    if part.startswith("all:"):
+        return _Asked(1, int(part.removeprefix("all:")), step=1)
+    first, *rest = part.split(":")
+    if not rest:
+        return _Asked(int(first), int(first), step=1)
+    last, third = (rest[0], None) if len(rest) == 1 else rest
+    number = None if third is None else int(third)
+    asked = _Asked(int(first), int(last), number=number)
+    _checked([asked.first], max(_MOST_EVEN, asked.first + 1))
+    if asked.last < asked.first or (number is not None and number < 1):
+        raise InputError(
+            f"lags {part!r} hold nothing: give them as first:last, first:last:how_many or first:last:+step"
+        )
+    is_step = third is not None and third.strip().startswith("+")
+    return asked._replace(step=number, number=None) if is_step else asked
+
+
 def _from_text(text: str, longest: int) -> np.ndarray:
     """Return the lags of all parts that stand between commas."""
     return np.unique(np.concatenate([_of_part(part.strip(), text, longest) for part in text.split(",")]))
@@ -122,31 +193,15 @@ def _from_text(text: str, longest: int) -> np.ndarray:
 
 def _of_part(part: str, text: str, longest: int) -> np.ndarray:
     try:
-        if part.startswith("all:"):
-            return _even(1, int(part.removeprefix("all:")), 1, longest)
-        first, *rest = part.split(":")
-        if not rest:
-            return np.array(_checked([int(first)], longest), np.int64)
-        last, third = (rest[0], None) if len(rest) == 1 else rest
-        return _of_range(part, int(first), int(last), third, longest)
+        asked = _parsed(part)
     except InputError:
         raise
     except ValueError:
         raise InputError(f"cannot read lags {text!r}; {_WRITE}") from None
-
-
-def _of_range(part: str, first: int, last: int, third: str | None, longest: int) -> np.ndarray:
-    """Return the lags of ``first:last``, of ``first:last:how_many`` or of ``first:last:+step``."""
-    number = None if third is None else int(third)
-    _checked([first], max(longest, first + 1))
-    if last < first or (number is not None and number < 1):
-        raise InputError(
-            f"lags {part!r} hold nothing: give them as first:last, first:last:how_many or first:last:+step"
-        )
-    if number is not None and third is not None and third.strip().startswith("+"):
-        return _even(first, last, number, longest)
-    _checked([last], longest)
-    return log_lags(first, last, None if number is None else min(number, _MOST_SPACED))
+    if asked.step is not None:
+        return _even(asked.first, asked.last, asked.step, longest)
+    _checked([asked.last], longest)
+    return log_lags(asked.first, asked.last, None if asked.number is None else min(asked.number, _MOST_SPACED))
 
 
 def _even(first: int, last: int, step: int, longest: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from miscope.errors import InputError
 __all__ = [
     "CELL_BYTES",
     "Memory",
+    "Remaining",
     "expected_cells",
     "give_back",
     "held_bytes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from miscope.counting.pieces import Pieces
 from miscope.counting.tally import Kernel, PartsKernel
 from miscope.errors import FormatError, InputError
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["count_to_file", "is_pair_counts", "load", "predicted_bytes", "save"]
 
@@ -31,6 +33,7 @@ _VERSION = 2
 _PARTS_VERSION = 4  # of what lies unfinished
 _CELL_BYTES = 16
 _LEAST_CELLS = 2**16  # positions whose pairs are counted at a time
+_LOOKED_AT, _LEAST_LOOKED_AT = 2**18, 100  # symbols that tell how many different pairs there are
 _COLUMNS = ("lags", "offsets", "keys", "counts", "lengths", "histogram")
 
 
@@ -149,7 +152,7 @@ def _plain(value: Any) -> Any:
 
 
 def count_to_file(
-    sequences: Sequences,
+    sequences: Any,
     path: str | Path,
     lags: Lags = None,
     blocks: int = 32,
@@ -198,6 +201,7 @@ def count_to_file(
     >>> ms.count_to_file(ms.Sequences.from_arrays([0, 1, 0, 1, 1]), path, lags=[1, 2], blocks=0)
     PairCounts(2 lags, 0 blocks, 2 symbols, 6 cells, 4 pairs at most)
     """
+    sequences = as_sequences(sequences)
     check_pair_numbers(sequences)
     lag_array = parse_lags(lags, sequences.longest)
     cut = cut_blocks(sequences, blocks)
@@ -241,30 +245,55 @@ def _count_pieces(
 
         at_once = counter.threads(threads, _LEAST_CELLS * CELL_BYTES)
         most = _cells_at_once(counter, at_once)
+        try:
+            _check_room(pieces.folder, predicted_bytes(sequences, left, blocks) // len(left), len(left), len(lags))
+        except InputError:
+            if not done:
+                pieces.remove()
+            raise
+        finished = itertools.count(1)
 
         def count(kernel: Kernel, lag: int) -> None:
             parts = kernel.cell_parts(lag, most) if isinstance(kernel, PartsKernel) else [kernel.cells(lag)]
             n = pieces.write(lag, map(counter.original, parts))
-            _check_room(pieces.folder, n, len(left) + len(lags))
+            _check_room(pieces.folder, _CELL_BYTES * n, len(left) - next(finished), len(lags))
 
         counter.map(count, at_once, report)
 
 
-def predicted_bytes(sequences: Sequences, lags: Lags = None, blocks: int = 32) -> int:
-    """Bytes that a file of counts will have, about: as many as if symbols were independent, which is more, as a rule.
+def predicted_bytes(sequences: Any, lags: Lags = None, blocks: int = 32) -> int:
+    """Bytes that a file of counts will have, about.
+
+    As many as if symbols were independent, less what a part of the data has less than that at some of the lags.
 
     Examples
     --------
     >>> import miscope as ms
     >>> predicted_bytes(ms.Sequences.from_arrays([0, 1, 0, 1, 1] * 100), lags=[1, 2], blocks=0)
-    128
+    112
     """
+    sequences = as_sequences(sequences)
     histogram, n_blocks = sequences.histogram(), cut_blocks(sequences, blocks).count
-    total = 0
-    for lag in parse_lags(lags, sequences.longest):
+    lag_array, total = parse_lags(lags, sequences.longest), 0
+    for lag in lag_array:
         pairs = int(np.maximum(sequences.lengths - lag, 0).sum())
         total += expected_cells(histogram, pairs, n_blocks)
-    return _CELL_BYTES * total
+    some = np.unique(lag_array[[0, len(lag_array) // 2, -1]]).tolist()
+    return int(_CELL_BYTES * total * np.mean([_share_of_independent(sequences, lag, n_blocks) for lag in some]))
+
+
+def _share_of_independent(sequences: Sequences, lag: int, n_blocks: int) -> float:
+    """Different pairs in the first documents, over what independent symbols would have; 1 where they tell nothing."""
+    codes = np.asarray(sequences.codes[:_LOOKED_AT], np.int64)
+    document = np.searchsorted(sequences.offsets, np.arange(len(codes)), side="right")
+    inside = np.flatnonzero(document[lag:] == document[: max(len(codes) - lag, 0)])
+    if len(inside) < _LEAST_LOOKED_AT:
+        return 1.0
+    tables = max(1, round(n_blocks * len(codes) / sequences.n_symbols))
+    keys = codes[inside] * sequences.alphabet_size + codes[inside + lag]
+    seen = sum(len(np.unique(part)) for part in np.array_split(keys, tables))
+    kinds = np.unique(codes, return_counts=True)[1]
+    return min(1.0, seen / expected_cells(kinds, len(inside), tables))
 
 
 def _cells_at_once(counter: Counter, threads: int) -> int:
@@ -283,9 +312,12 @@ def _digest(sequences: Sequences) -> str:
     return found.hexdigest()
 
 
-def _check_room(folder: Path, n_cells: int, n_lags: int) -> None:
-    """Refuse to begin what the disk will not hold: so many lags more, about as large as this one."""
-    needed, free = n_lags * _CELL_BYTES * n_cells, shutil.disk_usage(folder).free
+def _check_room(folder: Path, n_bytes: int, n_left: int, n_lags: int) -> None:
+    """Refuse what the disk will not hold: lags of so many bytes that are left, and all of them put together.
+
+    They are put into columns on disk, and these into the file.
+    """
+    needed, free = (n_left + 2 * n_lags) * n_bytes, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
             f"these counts would take about {needed / 1e9:.1f} GB on disk, and {free / 1e9:.1f} GB are free: count "

@@ -15,11 +15,11 @@ from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import Progress
 from miscope.counting.doors import count_pairs
 from miscope.counting.tally import Cells
-from miscope.curve.measuring import as_sequences
 from miscope.errors import InputError, choice, require
 from miscope.estimation.jackknife import false_discovery, jackknife
 from miscope.formats import marked
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["Contributions", "contributions"]
 

@@ -23,15 +23,12 @@ from miscope.curve.symbols import measure_symbols
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
 from miscope.sequences import Sequences, Series
-from miscope.sequences.array_likes import unwrapped
-from miscope.sequences.documents import is_real
-from miscope.sequences.in_memory import in_memory, refuse_codes
+from miscope.sequences.in_memory import as_sequences, made_already
 from miscope.sequences.shards import Shards
 
-__all__ = ["DEFAULT_BLOCKS", "QUANTITIES", "as_sequences", "measure"]
+__all__ = ["DEFAULT_BLOCKS", "QUANTITIES", "measure"]
 
 DEFAULT_BLOCKS = 32
-_QUANTILES = 4
 _UNKNOWN_MEMORY = (
     "long memory in few documents cannot be looked for in counts, which do not know the order of symbols: if "
     "dependence falls slowly, values are too low and bars too small; measure the data themselves"
@@ -247,21 +244,6 @@ def _stored(
     return StoredCounts(counts, wanted, blocks != 0, max_memory)
 
 
-def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:
-    """`Sequences` as they are, real numbers cut at their quantiles, anything else as `in_memory` takes it."""
-    made = source
-    if not isinstance(made, Sequences | Series):
-        held = unwrapped(source)
-        made = in_memory(held, "numbers" if n_quantiles is not None and is_real(held) else None)
-    if isinstance(made, Series):
-        if n_quantiles is None:
-            refuse_codes(made)
-        return made.quantise(_QUANTILES if n_quantiles is None else n_quantiles)
-    if n_quantiles is not None:
-        raise InputError("n_quantiles is for real numbers; these data are symbols already")
-    return made
-
-
 def _as_series(source: Any, quantity: str, n_quantiles: int | None, values: Any) -> Series:
     if quantity != "mutual_information":
         raise InputError(f'estimator="gaussian" estimates mutual information, not the quantity {quantity!r}')
@@ -269,9 +251,10 @@ def _as_series(source: Any, quantity: str, n_quantiles: int | None, values: Any)
         raise InputError('values are for quantity="correlation"')
     if n_quantiles is not None:
         raise InputError('estimator="gaussian" takes the numbers as they are: leave n_quantiles out')
-    if isinstance(source, Sequences):
+    made = made_already(source)
+    if isinstance(made, Sequences):
         raise InputError('estimator="gaussian" is for real numbers (a Series, or arrays of floats), not for symbols')
-    return source if isinstance(source, Series) else Series.from_arrays(source)
+    return Series.from_arrays(source) if made is None else made
 
 
 def _check_numbers(n_surrogates: int, seed: int) -> None:

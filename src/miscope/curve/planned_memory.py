@@ -65,7 +65,8 @@ def peak_bytes(
     left_out = 0
     if data.n_blocks and with_null:  # nulls with each block left out, together
         left_out = 40 * (data.n_blocks + 1) * (SMALL // 4 + 15 * _pairs_above(counts, SMALL))
-    surrogate = 2 * n * data.left.dtype.itemsize if drawn else 0
+    surrogate = n * data.left.dtype.itemsize if drawn else 0
+    surrogate *= surrogate <= counter.memory // 4  # beyond that it is in a file
     kinds = len(np.unique(counts[counts > 0]))
     results = n_lags * (_A_LAG + _A_KIND[with_null and n_lags <= 1024] * kinds + 64 * (data.n_blocks + 1))
     batches = 1 if kernel is None else len(kernel.batches())

@@ -20,7 +20,7 @@ from miscope.counting.memory import Memory
 from miscope.counting.pairs import PairCounts
 from miscope.counting.tally import BatchKernel
 from miscope.curve.asking import is_drawn, question
-from miscope.curve.measuring import DEFAULT_BLOCKS, as_sequences
+from miscope.curve.measuring import DEFAULT_BLOCKS
 from miscope.curve.memory import MEMORY
 from miscope.curve.planned_memory import peak_bytes
 from miscope.curve.rehearsal import rehearse
@@ -28,6 +28,7 @@ from miscope.curve.rehearsed_estimates import Run, n_pairs_at, timed
 from miscope.curve.result import QUANTITIES
 from miscope.errors import InputError, choice
 from miscope.estimation import nulls
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["MeasurementPlan", "plan"]
 

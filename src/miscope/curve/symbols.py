@@ -9,6 +9,7 @@ import numpy as np
 
 from miscope.counting.counted import Counted, Progress
 from miscope.counting.doors import Counter
+from miscope.counting.memory import Memory, Remaining, memory_beside, memory_budget
 from miscope.curve.asking import LagResult, ask_all, is_drawn, nulls_of_all, question
 from miscope.curve.assembling import assemble, drawn_floor, provenance
 from miscope.curve.memory import Correction, concerned, correction, slowest_mode
@@ -16,9 +17,11 @@ from miscope.curve.result import MICurve
 from miscope.errors import InputError
 from miscope.estimation import nulls
 from miscope.estimation.jackknife import false_discovery, jackknife, one_sided_p
+from miscope.sequences.stores import is_mapped
 
 __all__ = ["measure_symbols"]
 
+_LEFT_FOR_COUNTING = 4  # times what a surrogate may take of memory
 _EXPANDED = ("miller_madow", "zhang")  # smooth estimators whose own correction leaves little of chance
 _MOST_FIRST_ORDER = 0.5  # nats of chance to first order, beyond which nothing is expanded in it
 
@@ -50,12 +53,14 @@ def measure_symbols(
     floor, chance = nulls_of_all(counter, ask, results, threads)
     floor_stderr = np.zeros(len(results))
     if drawn:
-        surrogates = []
-        for k in range(n_surrogates):
+
+        def estimates_of(k: int) -> np.ndarray:  # each surrogate is let go before the next is drawn
             other = _surrogate_counter(null, counter, np.random.default_rng([seed, k]))
             found = ask_all(other, question(quantity, estimator, other, "none", values), threads, report)
-            surrogates.append(np.array([result.values for result in found]).T)
-        floor, floor_stderr = drawn_floor(np.array(surrogates), floor, counter.blocks)
+            return np.array([result.values for result in found]).T
+
+        surrogates = np.array([estimates_of(k) for k in range(n_surrogates)])
+        floor, floor_stderr = drawn_floor(surrogates, floor, counter.blocks)
     estimates = np.array([result.values for result in results]).T
     if counter.n_symbols_seen == 1:  # what is left of 0 in floating point is not to be shown as a value
         estimates, floor = np.zeros_like(estimates), np.zeros_like(floor)
@@ -102,21 +107,31 @@ def _provenance(counter: Counted, memory: Correction | None, null: dict[str, Any
 
 
 def _surrogate_counter(null: nulls.Null, counter: Counted, generator: np.random.Generator) -> Counter:
-    """A counter for one draw from a null: its own right side, or whole sequences of the user's."""
+    """A counter for one draw from a null: its own right side, or whole sequences of the user's.
+
+    What is drawn is within the memory that counting may use: a quarter of it, or else in a temporary file.
+    """
     sequences, n_blocks = counter.sequences, counter.blocks.count
-    method, memory = (counter.method, counter.memory) if isinstance(counter, Counter) else ("auto", None)
-    if null == "document":  # both sides permuted as one, so that no symbol is paired with itself
-        shuffled = dataclasses.replace(sequences, codes=nulls.surrogate(sequences, null, generator))
-        return Counter(shuffled, counter.lags, n_blocks, method, max_memory=memory)
+    method, limit = (counter.method, counter.memory) if isinstance(counter, Counter) else ("auto", memory_budget())
     if not callable(null):
-        right = nulls.surrogate(sequences, null, generator)
+        right = nulls.surrogate(sequences, null, generator, limit / _LEFT_FOR_COUNTING)
+        memory = _beside(right, limit)
+        if null == "document":  # both sides permuted as one, so that no symbol is paired with itself
+            shuffled = dataclasses.replace(sequences, codes=right)
+            return Counter(shuffled, counter.lags, n_blocks, method, max_memory=memory)
         return Counter(sequences, counter.lags, n_blocks, method, right, aligned=null == "rotate", max_memory=memory)
     drawn = nulls.call_null(null, sequences, generator)
     if not np.array_equal(drawn.offsets, sequences.offsets):
         raise InputError(
             "a null must return sequences with the documents' lengths unchanged, so that blocks correspond"
         )
+    memory = Remaining(limit) if drawn is sequences else _beside(drawn.codes, limit)
     return Counter(drawn, counter.lags, n_blocks, "auto", max_memory=memory)
+
+
+def _beside(drawn: np.ndarray, limit: int) -> Memory:
+    """What is left for counting beside codes that were drawn."""
+    return memory_beside(Remaining(limit), 0 if is_mapped(drawn) else drawn.nbytes, "the symbols drawn from the null")
 
 
 class _Passes:

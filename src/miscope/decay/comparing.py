@@ -92,6 +92,12 @@ def compare(
     """
     if not 0 < level < 1:
         raise InputError(f"a confidence level lies between 0 and 1 (such as 0.95), not at {level}")
+    for given in (first, second):
+        if not isinstance(given, DecayFit):
+            raise InputError(
+                f"compare() takes two fits, and one is {type(given).__name__}: fit(curve) makes one of a curve, which "
+                "measure(data) makes of data"
+            )
     name = _chosen(first, second, parameter)
     fits = [each[_OF[name]] for each in (first, second)]
     logs = [_logarithm(each, name) for each in fits]

@@ -57,8 +57,9 @@ def fit(
         ``"all"``, or names of those to fit: ``exponential``, ``power law``, ``power law with cut-off``, ``stretched
         exponential``, ``exponential + power law``. A verdict takes the first four.
     lags
-        The range to fit, such as ``"5:1000"`` or ``(5, 1000)``, or a list of lags; default: all, and the head left out
-        as needed.
+        Which of the curve's to fit: a range such as ``"5:1000"``, ``"5:"`` or ``(5, 1000)``; text as `measure` takes
+        it, such as ``"24:2400:+24"`` (those of every 24th that the curve has); or a list of lags. Default: all, and
+        the head left out as needed.
     floor
         Whether laws end at a floor above 0: True, False, or ``"auto"`` (where that fits better).
     progress

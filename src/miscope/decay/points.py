@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from miscope.counting.lags import among
 from miscope.curve import MICurve
 from miscope.curve.result import MEASURED, UNITS
 from miscope.errors import InputError
@@ -389,32 +390,27 @@ def _significant(values: Floats, stderr: Floats) -> NDArray[np.bool_]:
 
 
 def _chosen(lags: Floats, wanted: Any) -> NDArray[np.bool_]:
-    """Which lags were asked for: None for all, ``"5:1000"``, a pair (first, last), or a list of lags."""
+    """Which lags were asked for: None for all, text such as ``"5:1000"``, a pair (first, last), or a list of lags."""
     if wanted is None:
         return np.ones(len(lags), bool)
-    if isinstance(wanted, str):
-        first, colon, last = wanted.partition(":")
-        text = wanted
-        try:
-            wanted = (float(first or 1), float(last or np.inf))
-        except ValueError:
-            colon = ""
-        if not colon:
-            raise InputError(f"a range of lags to fit is written as 5:1000, or 5: for all from 5 on, not {text!r}")
+    keep = among(lags, wanted) if isinstance(wanted, str) else _listed(lags, wanted)
+    if not keep.any():
+        raise InputError(f"no lag of the curve lies in the range asked for; it goes from {lags[0]:g} to {lags[-1]:g}")
+    return keep
+
+
+def _listed(lags: Floats, wanted: Any) -> NDArray[np.bool_]:
+    """Which lags are in a pair (first, last) or in a list."""
     try:
         asked = np.asarray(wanted, np.float64).ravel()
     except (TypeError, ValueError):
         raise InputError(f'lags to fit are a range such as "5:1000", or a list of lags, not {wanted!r}') from None
     if isinstance(wanted, tuple) and len(asked) == 2:
-        keep = (lags >= asked[0]) & (lags <= asked[1])
-    else:
-        missing = asked[~np.isin(asked, lags)]
-        if len(missing):
-            raise InputError(f"the curve was not measured at lag {missing[0]:g}")
-        keep = np.isin(lags, asked)
-    if not keep.any():
-        raise InputError(f"no lag of the curve lies in the range asked for; it goes from {lags[0]:g} to {lags[-1]:g}")
-    return np.asarray(keep)
+        return np.asarray((lags >= asked[0]) & (lags <= asked[1]))
+    missing = asked[~np.isin(asked, lags)]
+    if len(missing):
+        raise InputError(f"the curve was not measured at lag {missing[0]:g}")
+    return np.isin(lags, asked)
 
 
 def shrunk_correlation(deviations: Floats) -> Floats:

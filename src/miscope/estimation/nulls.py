@@ -18,6 +18,7 @@ from miscope.counting.tally import SMALL, PairData
 from miscope.errors import InputError, choice
 from miscope.sequences import Sequences
 from miscope.sequences.codes import read_only
+from miscope.sequences.stores import room_for
 
 __all__ = [
     "NULLS",
@@ -125,26 +126,29 @@ def document_fingerprints(data: PairData, lag: int, left_out: bool = False) -> F
     return FingerprintArray.concatenate(found)
 
 
-def surrogate(sequences: Sequences, null: str, generator: np.random.Generator) -> np.ndarray:
-    """Codes of one draw from a null.
+def surrogate(
+    sequences: Sequences, null: str, generator: np.random.Generator, most: float = float("inf")
+) -> np.ndarray:
+    """Codes of one draw from a null; beyond `most` bytes they are in a temporary file, memory-mapped.
 
     ``global`` permutes all symbols, ``document`` those inside each document. ``rotate`` turns each document by a random
     offset, which keeps its serial dependence; the offset lies between a quarter and three quarters of the document, so
     that a symbol paired with the one now in its place meets one that is far away, and never itself.
     """
     codes, offsets = sequences.codes, sequences.offsets
-    if null == "global":
-        return generator.permutation(codes)
-    if null == "document":
-        shuffled = np.array(codes)
-        _shuffle_documents(shuffled, offsets, generator)
-        return shuffled
+    drawn = room_for(len(codes), codes.dtype, most)
+    if null in ("global", "document"):
+        drawn[:] = codes
+        if null == "global":
+            generator.shuffle(drawn)
+        else:
+            _shuffle_documents(drawn, offsets, generator)
+        return drawn
     lengths = np.diff(offsets)
     least = np.maximum(lengths // 4, np.minimum(lengths // 2, 1))
     turn = least + generator.integers(0, lengths - 2 * least + 1)
-    rotated = np.empty_like(codes)
-    _rotate_documents(read_only(np.asarray(codes)), offsets, turn, rotated)
-    return rotated
+    _rotate_documents(read_only(np.asarray(codes)), offsets, turn, drawn)
+    return drawn
 
 
 def call_null(null: Callable[..., Sequences], sequences: Sequences, generator: np.random.Generator) -> Sequences:

@@ -17,6 +17,7 @@ from miscope.errors import InputError
 from miscope.models.base import label_of
 from miscope.processes.base import Process, RealProcess
 from miscope.sequences import Sequences, Series
+from miscope.sequences.in_memory import made_already
 
 __all__ = [
     "Batch",
@@ -292,7 +293,9 @@ def as_data(model: Any, data: Any, what: str = "data") -> Data:
     """What a person hands over as data, as something to draw from, or an `InputError` that says what does not fit."""
     channels = getattr(model, "n_channels", None)
     if not isinstance(data, Process | Sequences | Series):
-        made: Data = Sequences.from_arrays(data) if channels is None else Series.from_arrays(data)
+        made: Data | None = made_already(data)
+        if made is None:
+            made = Sequences.from_arrays(data) if channels is None else Series.from_arrays(data)
         return as_data(model, made, what)
     real = isinstance(data, RealProcess | Series)
     if real and channels is None:

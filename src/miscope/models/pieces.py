@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ _T = TypeVar("_T")
 Draw = Callable[[Any, int, int, np.random.Generator, Callable[[int], None]], _T]
 """What is done with a piece: ``draw(model, first, n, generator, report)``; `report` is called with each step t."""
 
-_STEPS = 64  # between two reports
+_EVERY = 0.1  # seconds between two reports
 _PIECES_ON_CLUSTER = 64
 
 
@@ -23,13 +24,16 @@ def pieces(
     n_documents: int, length: int, batch: int, seed: int, progress: Progress | None = None
 ) -> Iterator[tuple[int, int, np.random.Generator, Callable[[int], None]]]:
     """Documents in batches: the first of each, how many, their random numbers, and where to report each step."""
-    total = n_documents * length
+    total, told = n_documents * length, time.monotonic()
     for piece, first in enumerate(range(0, n_documents, batch)):
         n = min(batch, n_documents - first)
 
         def report(t: int, first: int = first, n: int = n) -> None:
-            if progress is not None and (t % _STEPS == _STEPS - 1 or t == length - 1):
-                progress(first * length + n * (t + 1), total)
+            nonlocal told
+            if progress is None or (t < length - 1 and time.monotonic() - told < _EVERY):
+                return
+            told = time.monotonic()
+            progress(first * length + n * (t + 1), total)
 
         yield first, n, _numbers(piece, seed), report
 

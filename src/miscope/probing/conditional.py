@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from miscope._version import __version__
+from miscope.counting.counted import Steps
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import MICurve, measure
 from miscope.errors import InputError, choice
 from miscope.estimation.jackknife import jackknife, one_sided_p
 from miscope.models.base import label_of
 from miscope.models.classes import as_classes
-from miscope.models.pieces import Progress, over_pieces
+from miscope.models.pieces import Draw, Progress, over_pieces
 from miscope.models.sampling import (
     Moment,
     Sampler,
@@ -89,8 +90,11 @@ def probe(
         As for `sample`; the laws that are counted are those that were drawn from.
     blocks
         Groups of documents that are left out in turn: bars.
-    batch, cluster, progress
+    batch, cluster
         As for `sample`.
+    progress
+        Called with what is done and what there is to do, in symbols drawn; counting them is taken for as much as
+        drawing some more.
     label
         Name of the curve. Default: that of the model.
 
@@ -131,6 +135,9 @@ def probe(
     tables = _real_tables if hasattr(model, "n_channels") else _symbol_tables
     found = tables(asked, chosen, blocks, drawing)
     return _curve(asked, chosen, found, label)
+
+
+_T = TypeVar("_T")
 
 
 class _Drawing(NamedTuple):
@@ -204,15 +211,18 @@ class _Found(NamedTuple):
 
 
 def _hard(asked: _Asked, lags: np.ndarray, blocks: int, label: str | None, drawing: _Drawing) -> MICurve:
-    how = {"discard": asked.discard, **drawing._asdict()}
+    n_drawn = asked.n_documents * asked.total
+    step = Steps(drawing.progress, 2 * n_drawn)
+    how = {"discard": asked.discard, **drawing._asdict(), "progress": step.part(n_drawn)}
     drawn = sample(asked.model, asked.n_documents, asked.length, asked.seed, **how)
-    name = label or label_of(asked.model)
+    step(n_drawn)
+    name, counting = label or label_of(asked.model), step.part(n_drawn)
     if isinstance(drawn, Series):
-        return measure(drawn, lags, estimator="gaussian", blocks=blocks, label=name)
+        return measure(drawn, lags, estimator="gaussian", blocks=blocks, label=name, progress=counting)
     if asked.classes is not None:
         asked.n_symbols()
         drawn = asked.classes.apply(drawn)
-    curve = measure(drawn, lags, blocks=blocks, label=name)
+    curve = measure(drawn, lags, blocks=blocks, label=name, progress=counting)
     return dataclasses.replace(curve, warnings=(*curve.warnings, *_examined(asked)))
 
 
@@ -236,9 +246,7 @@ def _symbol_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawi
         bounds=asked.bounds(blocks),
     )
     tables = np.zeros((blocks, len(lags), size, size))
-    for _, _, (touched, found) in over_pieces(
-        draw, asked.model, asked.n_documents, asked.total, batch, asked.seed, drawing.progress, drawing.cluster
-    ):
+    for _, _, (touched, found) in _over_pieces(draw, asked, lags, batch, drawing):
         tables[touched] += found
     source = describe(asked.model, asked.seed, {"discard": asked.discard, "batch": batch} | law)
     if asked.classes is not None:
@@ -271,7 +279,7 @@ def _tables_of_piece(
     bounds = np.clip(bounds - first, 0, n)
     touched = np.flatnonzero(np.diff(bounds))
     tables = ConditionalTables(lags, len(touched), size)
-    tables.add(symbols, laws, np.append(bounds[touched], n))
+    tables.add(symbols, laws, np.append(bounds[touched], n), lambda k: report(discard + length + k))
     return touched, tables.tables
 
 
@@ -285,6 +293,14 @@ def _keep(moment: Moment, classes: Any, symbols: np.ndarray, laws: np.ndarray) -
         law = classes.sum(moment.log_probs.exp())[:, 1:]
     symbols[:] = drawn.cpu().numpy()
     laws[:] = law.cpu().numpy()
+
+
+def _over_pieces(
+    draw: Draw[_T], asked: _Asked, lags: np.ndarray, batch: int, drawing: _Drawing
+) -> Iterator[tuple[int, int, _T]]:
+    """Draw all pieces and add them up: a lag that is added counts as one step more."""
+    steps, how = asked.total + len(lags), (batch, asked.seed, drawing.progress, drawing.cluster)
+    return over_pieces(draw, asked.model, asked.n_documents, steps, *how)
 
 
 def _batch(asked: _Asked, drawing: _Drawing, numbers: int) -> int:
@@ -304,9 +320,7 @@ def _real_tables(asked: _Asked, lags: np.ndarray, blocks: int, drawing: _Drawing
         _sums_of_piece, shape=(asked.length, asked.discard, d), lags=lags, noise=noise, bounds=asked.bounds(blocks)
     )
     sums = CovarianceSums(lags, blocks, d, noise)
-    for _, _, found in over_pieces(
-        draw, asked.model, asked.n_documents, asked.total, batch, asked.seed, drawing.progress, drawing.cluster
-    ):
+    for _, _, found in _over_pieces(draw, asked, lags, batch, drawing):
         sums += found
     source = describe(asked.model, asked.seed, {"discard": asked.discard, "batch": batch})
     return _Found(sums.information(), asked.block_pairs(lags, blocks), float(d**2), source)
@@ -332,7 +346,7 @@ def _sums_of_piece(
             means[t - discard], values[t - discard] = mean.cpu().numpy(), drawn.cpu().numpy()
         report(t)
     sums = CovarianceSums(lags, len(bounds) - 1, d, noise)
-    sums.add(values, means, np.clip(bounds - first, 0, n))
+    sums.add(values, means, np.clip(bounds - first, 0, n), lambda k: report(discard + length + k))
     return sums
 
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from miscope.atomic import write_json
+from miscope.counting.counted import Steps
 from miscope.counting.lags import Lags, log_lags, parse_lags
-from miscope.curve.measuring import as_sequences
 from miscope.errors import InputError
 from miscope.formats import array, marked, plain, reading
 from miscope.models.base import device_of, label_of
 from miscope.processes.base import SymbolProcess
 from miscope.processes.checking import whole_number
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["Couplings", "couplings"]
 
@@ -35,6 +36,7 @@ _MARGIN = 64  # symbols before the one that is changed, by default
 _FARTHEST = 128  # lag, by default
 _MOST_NUMBERS = 1 << 24  # of laws that are asked for at once
 _MOST_SIDE_BY_SIDE = 512
+_MOST_WORK = 1 << 37  # multiplications between two reports, on a processor
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +177,7 @@ def couplings(
     batch
         Windows read side by side; default: as many as fit.
     progress
-        Called with lags done and lags in all.
+        Called with contexts read and contexts to read.
 
     Returns
     -------
@@ -218,14 +220,13 @@ def couplings(
     n_blocks = min(_MOST_BLOCKS, len(windows))
     windows = windows[: len(windows) // n_blocks * n_blocks]
     symbols = _replacements(data, size, n_replacements, generator)
+    knows_own = len(symbols) == size
+    # With all symbols put in place, each window as it is has been read once, and is one of those at each lag.
     reader = _Reader(model, size, length, batch)
-    found: list[_Found] = []
+    reader.step = Steps(progress, len(windows) * (knows_own + len(chosen) * (len(symbols) - knows_own)))
     with _at_rest(model):
-        own = reader.laws(windows) if len(symbols) == size else None
-        for k in chosen:
-            found.append(_one_lag(reader, windows, own, symbols, int(k), n_blocks))
-            if progress is not None:
-                progress(len(found), len(chosen))
+        own = reader.laws(windows) if knows_own else None
+        found = [_one_lag(reader, windows, own, symbols, int(k), n_blocks) for k in chosen]
     return Couplings(
         lags=chosen,
         values=np.array([each.value for each in found]),
@@ -251,7 +252,9 @@ class _Reader:
     def __init__(self, model: Any, size: int, length: int, batch: int | None) -> None:
         self.model, self.size, self.device = model, size, device_of(model)
         fitting = max(1, min(_MOST_SIDE_BY_SIDE, _MOST_NUMBERS // ((length + 1) * size)))
+        fitting = min(fitting, _within_a_moment(model, length)) if self.device.type == "cpu" else fitting
         self.batch = fitting if batch is None else whole_number(batch, "batch", 1)
+        self.step = Steps(None, 0)
 
     def laws(self, windows: Codes) -> Floats:
         """Log-probabilities of the next symbol, shape (n, size)."""
@@ -262,12 +265,19 @@ class _Reader:
             codes = torch.from_numpy(np.pad(read, ((0, 0), (0, 1)))).to(self.device)
             with torch.inference_mode():
                 laws[first : first + len(read)] = self.model.log_probs(codes)[:, -1].cpu().double().numpy()
+            self.step(len(read))
         if not np.isfinite(laws).all():
             raise InputError(
                 f"{label_of(self.model)} gives a symbol probability 0 (or none that is a number), so that its log-odds "
                 "are infinite: mix its law with a little of the uniform one"
             )
         return laws
+
+
+def _within_a_moment(model: Any, length: int) -> int:
+    """Windows that a processor reads in some seconds: a symbol takes about a multiplication for each parameter."""
+    n_parameters = sum(each.numel() for each in model.parameters()) if isinstance(model, nn.Module) else 0
+    return max(1, _MOST_WORK // max(length * n_parameters, 1))
 
 
 def _one_lag(reader: _Reader, windows: Codes, own: Floats | None, symbols: Codes, k: int, n_blocks: int) -> _Found:

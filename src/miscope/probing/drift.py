@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from miscope.atomic import write_json
-from miscope.counting.doors import Progress
+from miscope.counting.counted import Progress, Steps
 from miscope.counting.lags import Lags, parse_lags
 from miscope.curve import measure
 from miscope.errors import InputError
@@ -22,6 +22,7 @@ from miscope.probing.saying import aligned, lag_words, left_out, p_words, plain,
 from miscope.probing.splits import Origin, Units, as_parts
 from miscope.processes.checking import number_between, whole_number
 from miscope.sequences import Sequences
+from miscope.sequences.in_memory import as_sequences
 
 __all__ = ["Drift", "drift"]
 
@@ -32,6 +33,7 @@ _BLOCKS = 16  # of the jackknife in each window
 _LEAST_WINDOWS = 4
 _LEAST_SYMBOLS = 64  # of a window
 _MOST_LAGS = 10
+_OF_A_WINDOW, _OF_TESTS = 1000, 1000  # steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +172,7 @@ class Drift:
 
 
 def drift(
-    sequences: Sequences,
+    sequences: Any,
     lags: Lags = None,
     windows: int = 16,
     *,
@@ -184,7 +186,7 @@ def drift(
     Parameters
     ----------
     sequences
-        The corpus.
+        The corpus: `Sequences`, or what else `measure` takes as data.
     lags
         As in `measure`; default: log-spaced, to a quarter of the longest document of the window where that is shortest.
     windows
@@ -196,7 +198,7 @@ def drift(
     level
         Below which p-values count.
     progress
-        Called with windows done and windows in all.
+        Called with steps done and steps in all.
 
     Returns
     -------
@@ -226,8 +228,7 @@ def drift(
     windows, seed = whole_number(windows, "windows", _LEAST_WINDOWS), whole_number(seed, "seed", 0)
     level = number_between(level, "level", 0.0, 1.0)
     n_permutations = whole_number(n_permutations, "n_permutations", int(np.ceil(1 / level)) - 1)
-    if not isinstance(sequences, Sequences):
-        raise InputError(f"drift is of one Sequences, not of {type(sequences).__name__}: read the corpus first")
+    sequences = as_sequences(sequences)
     if sequences.n_symbols < windows * _LEAST_SYMBOLS:
         raise InputError(
             f"{sequences.n_symbols:,} symbols are too few for {windows} windows of at least {_LEAST_SYMBOLS}: take "
@@ -235,20 +236,22 @@ def drift(
         )
     cut, names, origins = as_parts(sequences, None, windows)
     chosen = parse_lags(lags, min(part.longest for part in cut))
+    step = Steps(progress, windows * _OF_A_WINDOW + _OF_TESTS)
     units, note = merged(_whole_units(sequences, cut, names, origins))
     null = "document" if min(part.n_documents for part in cut) > 1 else "global"
     curves = []
     for k in range(windows):
-        blocks = min(_BLOCKS, cut[k].n_symbols // 4)
-        curves.append(measure(units.sequences(k), chosen, null=null, blocks=blocks))
-        if progress is not None:
-            progress(k + 1, windows)
+        blocks, told = min(_BLOCKS, cut[k].n_symbols // 4), step.part(_OF_A_WINDOW)
+        curves.append(measure(units.sequences(k), chosen, null=null, blocks=blocks, progress=told))
+        step(_OF_A_WINDOW)
     values = np.array([curve.excess for curve in curves])
     bounds = units.bounds
     place = (bounds[:-1] + bounds[1:]) / (2 * bounds[-1])
     slopes, slopes_stderr = _lines(values, place)
     lag_p, p_trend = _trend_p(values, place, n_permutations, seed)
     distance = _divergences(composition_of(units).table)
+    p_symbols = _mantel_p(distance, place, n_permutations, seed)
+    step.finish()
     notes = [note] if note else []
     if p_trend > level and windows < 8:
         notes.append(f"{windows} windows in any order leave little to tell a trend from chance: take 8 or more")
@@ -264,7 +267,7 @@ def drift(
         slopes_stderr=slopes_stderr,
         lag_p=lag_p,
         p_trend=p_trend,
-        p_symbols=_mantel_p(distance, place, n_permutations, seed),
+        p_symbols=p_symbols,
         level=level,
         warnings=tuple(notes),
     )

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["driven_exponent"]
+__all__ = ["STEPS", "driven_exponent"]
 
 _DOCUMENTS, _APART, _STEPS = 64, 64, 2048
+STEPS = _APART + _STEPS
+"""Symbols that are read at most."""
+
 _LEAST = 1e-11  # differences below are those of rounding
 _HEAD = 8
 
 
-def driven_exponent(model: Any, seed: int = 0) -> float:
+def driven_exponent(model: Any, seed: int = 0, progress: Callable[[int, int], object] | None = None) -> float:
     """Largest Lyapunov exponent of a model driven by given symbols, for each symbol.
 
     Two copies of the model with different pasts read the same symbols, drawn by one of them; their states come closer
@@ -28,6 +32,8 @@ def driven_exponent(model: Any, seed: int = 0) -> float:
         With `features`.
     seed
         For pasts and symbols.
+    progress
+        Called with symbols read and symbols to read at most; where the past is forgotten, it ends before.
 
     Returns
     -------
@@ -42,7 +48,9 @@ def driven_exponent(model: Any, seed: int = 0) -> float:
         one, other = twin.start(_DOCUMENTS), twin.start(_DOCUMENTS)
         read, also_read = None, None
         logarithms = []
-        for t in range(_APART + _STEPS):
+        for t in range(STEPS):
+            if progress is not None:
+                progress(t, STEPS)
             law, one = twin.step(read, one)
             other_law, other = twin.step(also_read, other)
             read = _value(twin, law, generator)

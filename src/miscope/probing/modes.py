@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from miscope.counting.counted import Progress, Steps
 
 __all__ = ["Dictionary", "ModeSet", "Modes", "Run", "Transfer", "correlation_length", "modes_of", "transfer"]
 
@@ -22,6 +25,10 @@ _VISIBLE = 3.0  # amplitude over its error
 _LEAST_AMPLITUDE = 1e-3  # against that of the largest mode
 _HIDDEN_LENGTH, _HIDDEN_AMPLITUDE = 2.0, 0.02  # from where on a slower mode, not seen for certain, is told
 _STEP_OF_LENGTH = 1.4  # steps go by 2, and the best is twice the correlation length of mutual information
+
+
+def _nothing() -> None:
+    """What is done where nobody wants to know how far it is."""
 
 
 class Run(NamedTuple):
@@ -133,14 +140,19 @@ def correlation_length(eigenvalues: Any, step: int) -> Floats:
     return np.asarray(-step / (2 * np.log(moduli)))
 
 
-def transfer(run: Run, dictionary: Dictionary, step: int) -> Transfer:
-    """Regress the functions `step` later on the functions now; whole, and with each block of documents left out."""
+def transfer(run: Run, dictionary: Dictionary, step: int, done: Callable[[], object] = _nothing) -> Transfer:
+    """Regress the functions `step` later on the functions now; whole, and with each block of documents left out.
+
+    `done` is called when a block is.
+    """
     times, documents = run.pairs(step)
     now, then = (dictionary(run.states[times + ahead, documents]) for ahead in (0, step))
-    return Transfer(step, *_regressions(now, then, run.blocks[documents]))
+    return Transfer(step, *_regressions(now, then, run.blocks[documents], done))
 
 
-def _regressions(x: Floats, y: Floats, blocks: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _regressions(
+    x: Floats, y: Floats, blocks: npt.NDArray[np.int64], done: Callable[[], object] = _nothing
+) -> tuple[Floats, Floats]:
     """Least squares of y on x, both centred: shapes (m, r) and (n_blocks, m, r)."""
     n_blocks = int(blocks.max()) + 1
     parts = []
@@ -152,7 +164,10 @@ def _regressions(x: Floats, y: Floats, blocks: npt.NDArray[np.int64]) -> tuple[F
     def solved(n: Any, a: Any, b: Any, aa: Any, ab: Any) -> Floats:
         return np.asarray(np.linalg.solve(aa - np.outer(a, a) / n, ab - np.outer(a, b) / n))
 
-    left_out = [solved(*(all_ - own for all_, own in zip(total, part, strict=True))) for part in parts]
+    left_out = []
+    for part in parts:
+        left_out.append(solved(*(all_ - own for all_, own in zip(total, part, strict=True))))
+        done()
     return solved(*total), np.array(left_out)
 
 
@@ -255,16 +270,23 @@ class Modes:
         return np.array([entry @ _advanced(readout, int(lag) - 1, steps[::-1]) for lag in lags])
 
 
-def modes_of(run: Run, degree: int, n_slow: int) -> Modes:
-    """Estimate all from a run: by 1, 2, 4, ... symbols, to about the correlation time of the slowest visible mode."""
+def modes_of(run: Run, degree: int, n_slow: int, progress: Progress | None = None) -> Modes:
+    """Estimate all from a run: by 1, 2, 4, ... symbols, to about the correlation time of the slowest visible mode.
+
+    `progress` is called with what is done and what there is to do at most.
+    """
+    most, n_blocks = max(1, (run.length // 4).bit_length()), int(run.blocks.max()) + 1
+    done = Steps(progress, 2 * n_blocks * (1 + most))
     dictionary = Dictionary(run, degree, n_slow)
+    done(n_blocks)
     outputs = _outputs(run, dictionary)
+    done(n_blocks)
     transfers: list[Transfer] = []
     sets: list[ModeSet] = []
     step = 1
     while True:
-        transfers.append(transfer(run, dictionary, step))
-        sets.append(_mode_set(transfers[-1], outputs))
+        transfers.append(transfer(run, dictionary, step, done))
+        sets.append(_mode_set(transfers[-1], outputs, done))
         found = Modes(tuple(transfers), outputs, tuple(sets))
         # The error of ln(eigenvalue) = ln(eigenvalue^step) / step is least where eigenvalue^step = 1/e.
         wanted = _STEP_OF_LENGTH * max(found.best.length, sets[-1].longest)
@@ -273,7 +295,7 @@ def modes_of(run: Run, degree: int, n_slow: int) -> Modes:
         step *= 2
 
 
-def _mode_set(by: Transfer, outputs: Outputs) -> ModeSet:
+def _mode_set(by: Transfer, outputs: Outputs, done: Callable[[], object]) -> ModeSet:
     values, tables = _decomposed(by.matrix, outputs.entry, outputs.readout)
     norms, sums = _norms(tables), _norms(np.cumsum(tables, axis=0))
     n_blocks = len(by.left_out)
@@ -285,6 +307,7 @@ def _mode_set(by: Transfer, outputs: Outputs) -> ModeSet:
         nearest = np.abs(values[:, None] - others).argmin(axis=1)
         near_values[block], near_norms[block] = others[nearest], _norms(their_tables[nearest])
         near_sums[block] = _norms(np.cumsum(their_tables, axis=0))
+        done()
     errors, errors_of_sums = _errors(near_norms), _errors(near_sums)
     visible = (norms > _VISIBLE * errors) & (norms > _LEAST_AMPLITUDE * norms.max(initial=0.0))
     together = (sums > _VISIBLE * errors_of_sums) & (sums > _LEAST_AMPLITUDE * norms.max(initial=0.0))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from miscope.atomic import write_json
+from miscope.counting.counted import Progress, Steps
 from miscope.errors import InputError
 from miscope.formats import array, marked, number, reading
-from miscope.probing.sides import Side, both_sides
+from miscope.probing.sides import OF_A_SIDE, Side, both_sides
 from miscope.processes.checking import number_between, real_number, whole_number
 
 __all__ = ["Reach", "reach"]
@@ -161,7 +162,15 @@ class Reach:
 
 
 def reach(
-    data: Any, model: Any, factor: float = 0.5, level: float = 0.95, seed: int = 0, *, lags: Any = None, **probing: Any
+    data: Any,
+    model: Any,
+    factor: float = 0.5,
+    level: float = 0.95,
+    seed: int = 0,
+    *,
+    lags: Any = None,
+    progress: Progress | None = None,
+    **probing: Any,
 ) -> Reach:
     """Find the largest lag up to which a model keeps a share of the dependence that its data have.
 
@@ -181,6 +190,8 @@ def reach(
     lags
         Where data that are not a curve yet are measured, models are probed, and processes are asked. Default: the lags
         of the other curve. Of two curves, the lags that they have in common are taken, from among these.
+    progress
+        Called with steps done and steps in all: of measuring, of probing, and of the draws behind the interval.
     **probing
         For `probe`, where `model` is one: ``n_documents``, ``length`` and so on.
 
@@ -222,7 +233,8 @@ def reach(
     """
     factor, level = real_number(factor, "factor", above=0.0), number_between(level, "level", 0.0, 1.0)
     seed = whole_number(seed, "seed", 0)
-    seen, made, notes = both_sides(data, model, lags, {"seed": seed, **probing})
+    step = Steps(progress, 2 * OF_A_SIDE + _N_DRAWS)
+    seen, made, notes = both_sides(data, model, lags, {"seed": seed, **probing}, step)
     used = _usable(seen)
     if used.sum() < _LEAST_LAGS:
         raise InputError(
@@ -233,7 +245,7 @@ def reach(
     line = _Line.of(seen.at(used), made.at(used))
     found = line.crossing(line.data, line.model, factor)
     first, last = float(seen.lags[used][0]), float(seen.lags[used][-1])
-    low, high = _interval(line, seen.at(used), made.at(used), factor, level, np.random.default_rng(seed))
+    low, high = _interval(line, seen.at(used), made.at(used), factor, level, np.random.default_rng(seed), step)
     lag = float(np.clip(np.exp(found), first, last))
     return Reach(
         lag=lag,
@@ -316,13 +328,16 @@ class _Line(NamedTuple):
 
 
 def _interval(
-    line: _Line, seen: Side, made: Side, factor: float, level: float, generator: np.random.Generator
+    line: _Line, seen: Side, made: Side, factor: float, level: float, generator: np.random.Generator, step: Steps
 ) -> tuple[float, float]:
     """Ends of the interval, 0 and infinity for those that the lags do not show."""
     data = line.data + seen.noise(_N_DRAWS, generator)
     data = np.maximum(data, _LEAST_DRAWN * line.data)
     model = line.model + made.noise(_N_DRAWS, generator)
-    drawn = [line.crossing(*both, factor) for both in zip(data, model, strict=True)]
+    drawn = []
+    for both in zip(data, model, strict=True):
+        drawn.append(line.crossing(*both, factor))
+        step()
     low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], method="inverted_cdf")
     # A draw that does not cross the line says no more than that it does so beyond the lags.
     first, last = line.at[0], line.at[-1]

@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miscope.counting.counted import Progress, Steps
 from miscope.counting.lags import Lags, parse_lags
+from miscope.counting.pairs import PairCounts
 from miscope.curve import MICurve, measure
 from miscope.errors import InputError
 from miscope.processes.base import Process
 from miscope.sequences import Series
+from miscope.sequences.in_memory import data_of
 
-__all__ = ["Side", "both_sides"]
+__all__ = ["OF_A_SIDE", "Side", "both_sides"]
 
 Floats = NDArray[np.float64]
+
+OF_A_SIDE = 10_000
+"""Steps that one side is taken for, where it is measured or probed."""
 
 _LONGEST = 1 << 62
 _DEFAULT = "1:1000"  # lags at which two processes are compared
@@ -68,7 +74,7 @@ class Side:
         return np.asarray(drawn * np.sqrt(self.degrees / generator.chisquare(self.degrees, (n, 1))))
 
 
-def both_sides(data: Any, model: Any, lags: Lags, probing: dict[str, Any]) -> tuple[Side, Side, list[str]]:
+def both_sides(data: Any, model: Any, lags: Lags, probing: dict[str, Any], step: Steps) -> tuple[Side, Side, list[str]]:
     """Two sides at the same lags, and what is to be said about their being compared.
 
     Parameters
@@ -79,6 +85,8 @@ def both_sides(data: Any, model: Any, lags: Lags, probing: dict[str, Any]) -> tu
         Where to measure, probe and ask; None: where the other one is a curve.
     probing
         For `probe`, with a seed.
+    step
+        Told of `OF_A_SIDE` steps a side.
     """
     if not _is_model(model) and set(probing) - {"seed"}:
         names = ", ".join(sorted(set(probing) - {"seed"}))
@@ -89,7 +97,8 @@ def both_sides(data: Any, model: Any, lags: Lags, probing: dict[str, Any]) -> tu
     found = [data, model]
     for k in (0, 1):
         if not isinstance(found[k], Process):
-            found[k] = _as_curve(found[k], _wanted(lags, found[1 - k]), probing)
+            found[k] = _as_curve(found[k], _wanted(lags, found[1 - k]), probing, step.part(OF_A_SIDE))
+        step(OF_A_SIDE)
     notes += _horizon(found[1])
     return (*_paired(found, lags), notes)
 
@@ -121,17 +130,20 @@ def _wanted(lags: Lags, other: Any) -> Lags:
     return other.lags if lags is None and isinstance(other, MICurve) else lags
 
 
-def _as_curve(given: Any, lags: Lags, probing: dict[str, Any]) -> MICurve:
+def _as_curve(given: Any, lags: Lags, probing: dict[str, Any], progress: Progress | None) -> MICurve:
     if isinstance(given, MICurve):
         return given
     if _is_model(given):
         from miscope.probing.conditional import probe  # brings torch, which two curves do not need
 
-        return probe(given, lags, **probing)
-    longest = getattr(given, "lengths", None)
-    if longest is not None and isinstance(lags, np.ndarray):
-        lags = lags[lags < longest.max(initial=0)]
-    return measure(given, lags, estimator="gaussian") if isinstance(given, Series) else measure(given, lags)
+        return probe(given, lags, progress=progress, **probing)
+    if isinstance(given, PairCounts):
+        return measure(given, lags, progress=progress)
+    given = data_of(given)
+    if isinstance(lags, np.ndarray):
+        lags = lags[lags < given.lengths.max(initial=0)]
+    estimator = "gaussian" if isinstance(given, Series) else "miller_madow"
+    return measure(given, lags, estimator=estimator, progress=progress)
 
 
 def _check_alike(curves: list[MICurve]) -> None:

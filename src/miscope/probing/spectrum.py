@@ -13,6 +13,7 @@ import torch
 from scipy import special
 
 from miscope.atomic import write_json
+from miscope.counting.counted import Steps
 from miscope.counting.lags import Lags, parse_lags
 from miscope.errors import InputError
 from miscope.estimation.covariance import gaussian_information
@@ -20,7 +21,7 @@ from miscope.formats import marked, plain
 from miscope.models.base import label_of
 from miscope.models.pieces import Progress, pieces
 from miscope.models.sampling import Sampler, describe, ready, real_moments
-from miscope.probing.lyapunov import driven_exponent
+from miscope.probing.lyapunov import STEPS, driven_exponent
 from miscope.probing.modes import Modes, ModeSet, Run, correlation_length, modes_of
 from miscope.probing.tables import table_information
 from miscope.processes.checking import whole_number
@@ -201,7 +202,8 @@ def spectrum(
     blocks
         Groups of documents that are left out in turn: the interval.
     progress
-        Called with symbols drawn and symbols to draw.
+        Called with what is done and what there is to do, in symbols drawn; looking for modes in them is taken for as
+        much as drawing more.
 
     Returns
     -------
@@ -237,8 +239,14 @@ def spectrum(
     length, degree = whole_number(length, "length", 16), whole_number(degree, "degree", 1, 5)
     n_slow, seed = whole_number(n_slow, "n_slow", 1, 12), whole_number(seed, "seed", 0)
     discard = length // 8 if discard is None else whole_number(discard, "discard", 0)
-    run = _run(model, n_documents, length, seed, discard, min(blocks, n_documents), progress)
-    modes = modes_of(run, degree, n_slow)
+    drawing, reading = n_documents * (length + discard), n_documents * STEPS
+    step = Steps(progress, drawing + drawing // 4 + reading)
+    run = _run(model, n_documents, length, seed, discard, min(blocks, n_documents), step.part(drawing))
+    step(drawing)
+    modes = modes_of(run, degree, n_slow, step.part(drawing // 4))
+    step(drawing // 4)
+    exponent = driven_exponent(model, seed=seed, progress=step.part(reading))
+    step.finish()
     last = modes.best
     by_step = {each.step: each.longest for each in modes.sets if each.visible.any()} | {last.step: last.length}
     centre, low, high = _interval(last)
@@ -254,7 +262,7 @@ def spectrum(
         visible=last.visible,
         step=last.step,
         by_step=by_step,
-        driven_exponent=driven_exponent(model, seed=seed),
+        driven_exponent=exponent,
         horizon_of_run=2 * last.step,
         label=label_of(model),
         n_symbols=n_documents * length,

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from miscope.errors import InputError
 from miscope.sequences import Sequences, Series
+from miscope.sequences.in_memory import as_sequences, data_of
+from miscope.sequences.together import apart, joined
+from miscope.sequences.two_readings import UnclearError
 
 __all__ = ["Origin", "Units", "as_parts", "cut_units", "symbol_words"]
 
@@ -181,20 +184,14 @@ def as_parts(parts: Any, names: Any, segments: int) -> tuple[list[Sequences], tu
         if names is not None:
             raise InputError("the parts have names already, as keys: leave names out")
         names, parts = [str(key) for key in parts], list(parts.values())
-    if isinstance(parts, Sequences):
-        parts = [parts]
-    if not isinstance(parts, list | tuple):
-        raise InputError(f"parts are Sequences, or a list of them, not {type(parts).__name__}: read them first")
-    for part in parts:
-        if isinstance(part, Series):
-            raise InputError("parts are of symbols, and one is a Series of numbers: cut it first, series.quantise(4)")
-        if not isinstance(part, Sequences):
-            raise InputError(
-                f"each part is one Sequences, and one is {type(part).__name__}: use miscope.read_text or "
-                "Sequences.from_arrays"
-            )
+        parts = [_part(name, part) for name, part in zip(names, parts, strict=True)]
+    elif isinstance(parts, list | tuple) and any(isinstance(part, Sequences | Series) for part in parts):
+        parts = [_part(k, part) for k, part in enumerate(parts, 1)]
+    elif not isinstance(parts, list | tuple) or parts:
+        parts = [_whole(parts)]
     if not parts:
         raise InputError("there are no parts to compare: pass two or more Sequences, or one to be cut into segments")
+    parts = _of_one_alphabet(parts)
     for k, part in enumerate(parts):
         if part.n_symbols == 0:
             raise InputError(f"part {k + 1} of {len(parts)} is empty: leave it out")
@@ -206,6 +203,38 @@ def as_parts(parts: Any, names: Any, segments: int) -> tuple[list[Sequences], tu
         return _segments(parts[0], segments)
     origins = tuple(Origin(part.provenance, part.n_documents, 0) for part in parts)
     return list(parts), _names(list(parts), names), origins
+
+
+def _part(name: Any, given: Any) -> Sequences | Series:
+    """One of several parts; an error says which."""
+    try:
+        return data_of(given)
+    except InputError as error:
+        raise InputError(f"part {name}: {error}") from error
+
+
+def _whole(given: Any) -> Sequences | Series:
+    """One corpus, of what is no `Sequences`; several documents in a list might be several parts just as well."""
+    made = data_of(given)
+    if isinstance(given, list | tuple) and len(given) > 1 and made.n_documents > 1:
+        raise UnclearError(
+            f"the list of {len(given):,} may be so many parts, or one corpus of so many documents: for parts pass a "
+            "mapping of their names, {'train': …, 'test': …}, for documents of one corpus Sequences.from_arrays(data)"
+        )
+    return made
+
+
+def _of_one_alphabet(parts: list[Sequences | Series]) -> list[Sequences]:
+    """Real numbers cut where all of them together are to be cut: at quantiles of its own each part would look alike."""
+    series = [part for part in parts if isinstance(part, Series)]
+    if not series:
+        return [part for part in parts if isinstance(part, Sequences)]
+    if len(series) < len(parts):
+        raise InputError(
+            "some parts are symbols and others real numbers: cut the numbers into the same symbols first, "
+            "series.quantise(4)"
+        )
+    return apart(as_sequences(joined(series)), series)
 
 
 def _segments(sequences: Sequences, segments: int) -> tuple[list[Sequences], tuple[str, ...], tuple[Origin, ...]]:

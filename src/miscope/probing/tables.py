@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +16,10 @@ __all__ = ["ConditionalTables", "CovarianceSums", "table_information"]
 
 
 _FLUSHED = 32  # steps whose laws are added in single precision
+
+
+def _nobody(k: int) -> None:
+    """What is done where nobody wants to know how far adding is."""
 
 
 class ConditionalTables:
@@ -33,7 +38,9 @@ class ConditionalTables:
         self.lags = lags
         self.tables = np.zeros((n_blocks, len(lags), n_symbols, n_symbols))
 
-    def add(self, symbols: np.ndarray, laws: np.ndarray, bounds: np.ndarray) -> None:
+    def add(
+        self, symbols: np.ndarray, laws: np.ndarray, bounds: np.ndarray, report: Callable[[int], object] = _nobody
+    ) -> None:
         """Add documents that lie side by side.
 
         Parameters
@@ -44,6 +51,8 @@ class ConditionalTables:
             float32, shape (length, n, n_symbols - 1): probabilities of all symbols but the first.
         bounds
             Shape (n_blocks + 1,): block j is the documents ``bounds[j]`` to ``bounds[j + 1] - 1``.
+        report
+            Called with the number of each lag that is done, from 0.
         """
         kernel = _count_binary if laws.shape[2] == 1 else _count
 
@@ -53,7 +62,8 @@ class ConditionalTables:
                 kernel(symbols, laws, int(self.lags[k]), *columns, self.tables[block, k])
 
         with ThreadPoolExecutor(thread_count()) as pool:
-            list(pool.map(count, range(len(self.lags))))
+            for k, _ in enumerate(pool.map(count, range(len(self.lags)))):
+                report(k)
 
 
 class CovarianceSums:
@@ -78,17 +88,20 @@ class CovarianceSums:
         self._sums = np.zeros((n_blocks, len(lags), 2, n_channels))
         self._products = np.zeros((n_blocks, len(lags), 3, n_channels, n_channels))
 
-    def add(self, values: np.ndarray, means: np.ndarray, bounds: np.ndarray) -> None:
+    def add(
+        self, values: np.ndarray, means: np.ndarray, bounds: np.ndarray, report: Callable[[int], object] = _nobody
+    ) -> None:
         """Add documents that lie side by side: values and their means, float64 of shape (length, n, d)."""
-        for block in np.flatnonzero(np.diff(bounds)):
-            columns = slice(bounds[block], bounds[block + 1])
-            for k, lag in enumerate(self.lags):
+        for k, lag in enumerate(self.lags):
+            for block in np.flatnonzero(np.diff(bounds)):
+                columns = slice(bounds[block], bounds[block + 1])
                 left, right = (
                     each.reshape(-1, each.shape[2]) for each in (values[:-lag, columns], means[lag:, columns])
                 )
                 self._counts[block, k] += len(left)
                 self._sums[block, k] += left.sum(axis=0), right.sum(axis=0)
                 self._products[block, k] += left.T @ left, right.T @ right, left.T @ right
+            report(k)
 
     def __iadd__(self, other: CovarianceSums) -> CovarianceSums:
         """The sums of both, block by block."""

@@ -197,8 +197,9 @@ def uniformity(
     Parameters
     ----------
     parts
-        Several `Sequences` (training, validation and test data), as a list or as a mapping of names; or one, which is
-        cut into segments.
+        Several parts (training, validation and test data): a list of `Sequences`, or a mapping of names to `Sequences`
+        or to what else `measure` takes as data. Or one corpus, which is cut into segments. Real numbers become symbols
+        at the quartiles of all parts together.
     lags
         As in `measure`; default: log-spaced, to a quarter of the longest document of the part where that is shortest.
     names
@@ -227,7 +228,8 @@ def uniformity(
     Raises
     ------
     InputError
-        If the parts are empty, have nothing to compare, or are not `Sequences`.
+        If the parts are empty, have nothing to compare, or are no data; or if a list holds arrays or strings, which may
+        be parts, or documents of one corpus.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ def _reaches(reach: dict[str, Any], labels: Any) -> dict[str, Any]:
 
 
 def _named(path: Path) -> tuple[list[Item], list[str]]:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - never raises, whatever the name
         return _of_folder(path)
     try:
         content = path.read_bytes()

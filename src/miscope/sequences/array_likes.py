@@ -49,6 +49,8 @@ def unwrapped(data: Any) -> Values | str | bytes | list[Any]:
         return bytes(data) if data.format in ("B", "b", "c") and data.ndim == 1 else _of_numpy(np.asarray(data))
     if isinstance(data, list | tuple):
         return list(data)
+    if hasattr(data, "offsets") and hasattr(data, "provenance"):  # its codes alone would say nothing of its alphabet
+        raise _made_already(data)
     if is_frame(data):
         return unwrapped(only_column(data))
     for offers, way in WAYS:
@@ -73,6 +75,19 @@ def _no_sequence(data: Any) -> InputError:
     hint = "; draw from it first: sample(64, 4096, seed=0)" if hasattr(data, "sample") else ""
     hint = f"; miscope.read({str(data)!r}) reads files" if hasattr(data, "__fspath__") else hint
     return InputError(f"the data are one {type(data).__name__}, not a sequence; pass an array, a list or a str{hint}")
+
+
+def _made_already(data: Any) -> InputError:
+    instead = "its numbers are data.values"
+    if hasattr(data, "codes"):
+        instead = (
+            "Sequences.concatenate puts several together; the codes of one document are data[0], and how often each "
+            "symbol occurs is data.histogram()"
+        )
+    return InputError(
+        f"an array or a list is taken here, and this is {type(data).__name__} already: take it as it is, by itself; "
+        f"{instead}"
+    )
 
 
 # Arrays of numpy's

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from miscope.errors import InputError
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
 from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
@@ -231,6 +232,8 @@ class Sequences:
         (('a', 'b', 'c'), 'bc')
         """
         parts = list(parts)
+        if not all(isinstance(part, Sequences) for part in parts):
+            raise InputError("what is put together is Sequences: make them of other data first, Sequences.from_arrays")
         codes, size, alphabet = reshaping.join([(part.codes, part.alphabet_size, part.alphabet) for part in parts])
         labels = [str(part.provenance.get("label", "unnamed")) for part in parts]
         label = labels[0] + (f" and {len(parts) - 1} more" if len(parts) > 1 else "")

@@ -137,6 +137,7 @@ _MIMES = {
     b"application/vnd.oasis.opendocument.spreadsheet": "a spreadsheet (.ods), not text: save the sheet as .csv",
     b"application/vnd.oasis.opendocument": "an OpenDocument file (.odt), not text: save it as plain text, .txt",
 }
+_SVG = re.compile(rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,1000}?-->\s*)?<(?:!DOCTYPE )?svg[\s>]", re.DOTALL)
 _NAME_IN_ZIP = re.compile(rb"PK\x03\x04.{22}(..)(..)", re.DOTALL)
 _LONGEST_HEADER = 100_000_000  # of a safetensors file, as its own library has it
 
@@ -251,6 +252,8 @@ def _what(start: bytes) -> _Kind | None:
         for magic, kind in known.items():
             if start[at : at + len(magic)] == magic and (at != 8 or start.startswith(b"RIFF")) and _is_binary(start):
                 return kind
+    if _SVG.match(start):
+        return _Kind(_PICTURE)
     found = next((kind for magic, kind in _KNOWN.items() if start.startswith(magic)), None)
     if found is not None and (not found.printable or _is_binary(start)):
         return found

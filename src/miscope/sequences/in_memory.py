@@ -13,9 +13,12 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.documents import is_real
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.series import Series
+from miscope.sequences.together import joined
 from miscope.sequences.two_readings import UnclearError, are_codes, are_whole
 
-__all__ = ["in_memory", "refuse_codes"]
+__all__ = ["as_sequences", "data_of", "in_memory", "made_already", "refuse_codes"]
+
+_QUANTILES = 4
 
 
 def in_memory(data: Any, as_: str | None = None, label: str | None = None) -> Sequences | Series:
@@ -68,6 +71,59 @@ def in_memory(data: Any, as_: str | None = None, label: str | None = None) -> Se
 
 
 _CLASSES = "as_='quantiles:4'"
+
+
+def data_of(source: Any) -> Sequences | Series:
+    """Take `Sequences` and `Series` as they are, lists of them behind one another, and all else as `in_memory` does.
+
+    >>> data_of([[0, 1], [1]]), data_of(Series.from_arrays([0.5, 1.0]))
+    (Sequences(3 symbols of 2 kinds in 2 documents), Series(2 values in 1 document))
+    """
+    made = made_already(source)
+    return in_memory(source) if made is None else made
+
+
+def made_already(source: Any) -> Sequences | Series | None:
+    """Data that have been made already, or several of a kind; None for anything else."""
+    if isinstance(source, Sequences | Series):
+        return source
+    items = source if isinstance(source, list | tuple) else ()
+    if items and all(isinstance(item, Sequences) for item in items):
+        return items[0] if len(items) == 1 else Sequences.concatenate(items)
+    return joined(items) if items and all(isinstance(item, Series) for item in items) else None
+
+
+def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:
+    """Take whatever a person hands over as data of symbols: the door of all functions that count or compare symbols.
+
+    Examples
+    --------
+    >>> as_sequences("abba"), as_sequences([0.1, 0.7, 0.2, 0.9, 0.4])
+    (Sequences(4 symbols of 2 kinds in 1 document), Sequences(5 symbols of 4 kinds in 1 document))
+
+    Parameters
+    ----------
+    source
+        `Sequences` or a `Series`, a list of either, or what `in_memory` takes.
+    n_quantiles
+        Symbols that real numbers are cut into, equally frequent. Default: 4.
+
+    Raises
+    ------
+    InputError
+        The data are of no use, can be read in two ways, or are symbols where `n_quantiles` are asked for.
+    """
+    made = made_already(source)
+    if made is None:
+        held = unwrapped(source)
+        made = in_memory(held, "numbers" if n_quantiles is not None and is_real(held) else None)
+    if isinstance(made, Series):
+        if n_quantiles is None:
+            refuse_codes(made)
+        return made.quantise(_QUANTILES if n_quantiles is None else n_quantiles)
+    if n_quantiles is not None:
+        raise InputError("n_quantiles is for real numbers; these data are symbols already")
+    return made
 
 
 def refuse_codes(series: Series) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, pieces, recode
 
-__all__ = ["CodeStore", "is_mapped", "kept_in_memory"]
+__all__ = ["CodeStore", "is_mapped", "kept_in_memory", "room_for"]
 
 IN_MEMORY = 1 << 28
 """Bytes of codes that are kept in memory, unless `kept_in_memory` says fewer."""
@@ -45,6 +46,26 @@ def is_mapped(array: Array) -> bool:
             return True
         base = base.base
     return not isinstance(base, type(None) | bytes | bytearray | np.ndarray)
+
+
+def room_for(n: int, dtype: Any, most: float) -> Array:
+    """An array to be filled: in memory, or beyond so many bytes in a file that vanishes with it, memory-mapped.
+
+    >>> is_mapped(room_for(100, np.uint8, 100)), is_mapped(room_for(101, np.uint8, 100))
+    (False, True)
+
+    Raises
+    ------
+    InputError
+        There is no room for the file.
+    """
+    size = n * np.dtype(dtype).itemsize
+    if size <= most:
+        return np.empty(n, dtype)
+    with _explained(size), tempfile.TemporaryFile(buffering=0) as file:
+        if hasattr(os, "posix_fallocate"):  # a mapped file without room would end the process
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.asarray(np.memmap(file, dtype, mode="r+" if file.seek(0, os.SEEK_END) else "w+", shape=(n,)))
 
 
 class CodeStore:

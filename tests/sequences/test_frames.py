@@ -157,6 +157,9 @@ class TestLibraries:
             ms.read_table(data)
         with pytest.raises(InputError, match="not in memory"):
             ms.read_table(data.to_iterable_dataset(), "id")
+        for call in (ms.read_table, ms.read, ms.Sequences.from_arrays):
+            with pytest.raises(InputError, match=r"data\['train'\]"):
+                call(datasets.DatasetDict({"train": data, "test": data}))
 
     def test_frames_that_are_not_in_memory(self, frames):
         with pytest.raises(InputError, match="collect it first"):

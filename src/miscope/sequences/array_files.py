@@ -18,7 +18,7 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import NPY, ZIP
 from miscope.sequences.in_memory import in_memory
 from miscope.sequences.series import Series
-from miscope.sequences.sources import Progress, label_of, name_of, split_part
+from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, can_be_mapped, open_seekable
 from miscope.sequences.two_readings import UnclearError, are_whole
 
@@ -74,7 +74,7 @@ def read_npy(
     InputError
         There is no such file, what is in it are neither codes nor finite numbers, or an alphabet is given for numbers.
     """
-    file, records = os.fspath(path), list[dict[str, Any]]()
+    file, records = file_name(path), list[dict[str, Any]]()
     array = _load(file, Meter([file], progress), records)
     provenance = {"reader": "read_npy", "label": label or label_of([file]), "sources": records}
     return made_of(array, alphabet, alphabet_size, as_, name_of(file), provenance)
@@ -124,7 +124,7 @@ def read_npz(
     InputError
         There is no such file or no such array, or what `read_npy` refuses.
     """
-    file, variable = split_part(os.fspath(path), variable)
+    file, variable = split_part(file_name(path), variable)
     records: list[dict[str, Any]] = []
     with open_seekable(file, Meter([file], progress), records) as opened:
         start = opened.read(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from numbers import Number
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.arrow_types import is_text, is_whole, plain, without_dictionary
 from miscope.sequences.codes import Array
-from miscope.sequences.frames import is_frame, only_column
+from miscope.sequences.frames import is_frame, only_column, refuse_mapping
 
 __all__ = ["Values", "split", "unwrapped"]
 
@@ -29,8 +30,10 @@ class Values(NamedTuple):
 def unwrapped(data: Any) -> Values | str | bytes | list[Any]:
     """Take values out of what holds them: an array, a text, or a list whose items are still to be looked at.
 
-    >>> unwrapped(np.ma.masked_equal([0, 9], 9))
-    Values(values=array([0, 9]), missing=array([False,  True]))
+    A list of numbers is an array.
+
+    >>> unwrapped(np.ma.masked_equal([0, 9], 9)), unwrapped([0, 0.5]).values
+    (Values(values=array([0, 9]), missing=array([False,  True])), array([0. , 0.5]))
 
     Raises
     ------
@@ -48,12 +51,13 @@ def unwrapped(data: Any) -> Values | str | bytes | list[Any]:
     if isinstance(data, memoryview):
         return bytes(data) if data.format in ("B", "b", "c") and data.ndim == 1 else _of_numpy(np.asarray(data))
     if isinstance(data, list | tuple):
-        return list(data)
+        return Values(numbers(data)) if data and all(map(is_number, data)) else list(data)
     if is_frame(data):
         return unwrapped(only_column(data))
     for offers, way in WAYS:
         if offers(data):
             return way(data)
+    refuse_mapping(data)
     raise _no_sequence(data)
 
 
@@ -79,9 +83,8 @@ def _no_sequence(data: Any) -> InputError:
 
 
 def _of_numpy(array: Array) -> Values | list[Any]:
-    missing = None
-    if isinstance(array, np.ma.MaskedArray):
-        missing, array = np.ma.getmaskarray(array), np.asarray(array.data)
+    missing = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
+    array = np.asarray(array)  # without the mask; of a matrix the rows are arrays then
     if array.ndim == 0:
         raise _no_sequence(array[()])
     if array.dtype.names is not None:
@@ -145,13 +148,15 @@ def is_nothing(item: Any) -> bool:
 
 
 def _is_missing(item: Any) -> bool:
-    return is_nothing(item) or (isinstance(item, float | np.floating) and bool(np.isnan(item)))
+    return is_nothing(item) or (isinstance(item, float | np.floating | Decimal) and item != item)
 
 
 def is_number(item: Any) -> bool:
     """Whether this is one number, of Python, numpy, or a library of tensors."""
     if isinstance(item, Number | np.bool_):
         return True
+    if item is np.ma.masked:
+        return False
     return not isinstance(item, np.str_ | np.bytes_) and getattr(item, "ndim", None) == 0 and hasattr(item, "item")
 
 
@@ -170,7 +175,10 @@ def numbers(items: Sequence[Any]) -> Array:
 
 
 def _is_whole_decimal(item: Any) -> bool:
-    return not isinstance(item, float | complex | np.inexact) and item == int(item)
+    try:
+        return not isinstance(item, float | complex | np.inexact) and item == int(item)
+    except (ValueError, OverflowError):  # NaN, infinity
+        return False
 
 
 # Those of other libraries
@@ -276,7 +284,8 @@ def _is_sequence(data: Any) -> bool:
 
 
 def _of_sequence(data: Any) -> Values | list[Any]:
-    return _of_numpy(np.asarray(data)) if isinstance(data, range) or hasattr(data, "typecode") else list(data)
+    is_plain = isinstance(data, range) or hasattr(data, "typecode")
+    return _of_numpy(np.asarray(data)) if is_plain else unwrapped(list(data))  # type: ignore[return-value]
 
 
 WAYS: list[tuple[Callable[[Any], bool], Callable[[Any], Values | list[Any]]]] = [

@@ -48,6 +48,11 @@ def from_anything(
         documents = documents._replace(notes=(*documents.notes, note))
     bounds = offsets_of(np.asarray(lengths if documents.lengths is None else documents.lengths))
     if offsets is not None:
+        if documents.n_missing:
+            raise InputError(
+                "where a value is missing a document ends already, and offsets would count it: leave offsets out, and "
+                "pass a list of the documents, [data[a:b] for a, b in zip(offsets[:-1], offsets[1:])]"
+            )
         if len(bounds) > 2:
             raise InputError("offsets go with one long array of codes; a list of documents has its borders already")
         bounds = _checked_offsets(offsets, len(codes))

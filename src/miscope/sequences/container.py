@@ -14,6 +14,7 @@ import numpy.typing as npt
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
 from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
+from miscope.sequences.sources import file_name
 
 __all__ = ["Sequences"]
 
@@ -350,7 +351,7 @@ class Sequences:
         FormatError
             The file is no such file, or is damaged; the message says what it is.
         """
-        return cls(*arrow.open_file(os.fspath(path), column))
+        return cls(*arrow.open_file(file_name(path), column))
 
     def _with(self, codes: Array, offsets: Array, label: str, **more: Any) -> Sequences:
         """Other documents of the same symbols."""

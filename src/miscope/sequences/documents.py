@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences.array_likes import Values, is_nothing, is_number, numbers, split, unwrapped
+from miscope.sequences.array_likes import Values, is_nothing, is_number, split, unwrapped
 from miscope.sequences.codes import Array
 from miscope.sequences.two_readings import are_labels, are_long, refuse_paths
 
@@ -61,7 +61,7 @@ def numbers_of(data: Any) -> Documents:
         They are no numbers, or have too many dimensions.
     """
     held = unwrapped(data)
-    if isinstance(held, list) and held and not all(map(is_number, held)):
+    if isinstance(held, list) and held:
         documents = [_real(item) for item in held]
         notes: tuple[str, ...] = ()
     else:
@@ -88,8 +88,6 @@ def is_real(held: Any) -> bool:
         return bool(held.values.dtype.kind == "f")
     if not isinstance(held, list) or any(isinstance(item, str | bytes) for item in held):
         return False
-    if all(map(is_number, held)):
-        return any(isinstance(item, float | np.floating) or hasattr(item, "is_floating_point") for item in held)
     return any(is_real(unwrapped(item)) for item in held if not is_number(item) and item is not None)
 
 
@@ -100,7 +98,7 @@ def _real(item: Any) -> Values:
             raise TypeError
         held = unwrapped(item)
         if isinstance(held, list):
-            held = Values(numbers(held)) if all(map(is_number, held)) else unwrapped(np.asarray(held))
+            held = unwrapped(np.asarray(held))
         if isinstance(held, str | bytes | list) or (held.values.dtype.kind not in "fiub" and held.values.size):
             raise TypeError
         return Values(held.values.astype(np.float64, copy=False), held.missing)
@@ -166,8 +164,6 @@ def _of_list(items: list[Any]) -> Documents:
         return _of_strings(items)
     if all(isinstance(item, bytes | bytearray) for item in items):
         return _of_bytes(items)
-    if all(map(is_number, items)):
-        return Documents([numbers(items)])
     parts, n_missing = list[Any](), 0
     for item in items:
         if isinstance(item, str | bytes):
@@ -190,9 +186,7 @@ def _one_document(item: Any) -> list[Values]:
     if isinstance(held, list):
         if all(isinstance(symbol, str) for symbol in held) and held:
             return [Values(np.array(held, object))]
-        if not all(map(is_number, held)):
-            return _nested(held)
-        return [Values(numbers(held) if held else np.zeros(0, np.uint8))]
+        return _nested(held) if held else [Values(np.zeros(0, np.uint8))]
     assert isinstance(held, Values)
     values, missing = held
     if values.ndim == 2 and 1 in values.shape:  # MATLAB has no other

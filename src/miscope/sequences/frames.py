@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 from miscope.errors import InputError
 
-__all__ = ["Frame", "is_frame", "only_column", "only_other", "to_arrow"]
+__all__ = ["Frame", "is_frame", "only_column", "only_other", "refuse_mapping", "to_arrow"]
 
 _OFFERED = ("iloc", "get_column", "to_arrow", "column_names", "to_pandas", "collect")
 """Beside its columns, a data frame or a table has one of these."""
@@ -56,6 +56,25 @@ def only_column(frame: Any) -> Any:
             f"read_table(frame, column={example}, document=…) make sequences of it"
         )
     return frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[names[0]]
+
+
+def refuse_mapping(data: Any) -> None:
+    """Refuse what holds several data under names, such as a dict, or the splits of a data set.
+
+    >>> refuse_mapping({"train": [0, 1], "test": [1]})
+    Traceback (most recent call last):
+    ...
+    miscope.errors.InputError: the data are a dict with the names train, test: pass one of them, data['train']
+
+    Raises
+    ------
+    InputError
+        It is a mapping.
+    """
+    if isinstance(data, Mapping):
+        names = ", ".join(map(str, list(data)[:5])) + (", …" if len(data) > 5 else "")
+        example = f"the names {names}: pass one of them, data[{next(iter(data))!r}]" if data else "nothing in it"
+        raise InputError(f"the data are a {type(data).__name__} with {example}")
 
 
 def to_arrow(frame: Any, wanted: Collection[str] | None = None) -> Any:

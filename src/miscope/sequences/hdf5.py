@@ -14,7 +14,7 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import code_dtype
 from miscope.sequences.container import Sequences
 from miscope.sequences.series import Series
-from miscope.sequences.sources import Progress, label_of, name_of, size_of, split_part
+from miscope.sequences.sources import Progress, file_name, label_of, name_of, size_of, split_part
 from miscope.sequences.streams import open_seekable
 
 __all__ = ["read_hdf5", "read_opened"]
@@ -79,7 +79,7 @@ def read_hdf5(
     MissingExtraError
         h5py is not installed.
     """
-    file, variable = split_part(os.fspath(path), variable)
+    file, variable = split_part(file_name(path), variable)
     with open_seekable(file) as opened:
         variable, data = read_opened(opened, variable, file, progress)
     provenance = {

@@ -13,7 +13,7 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import HEAD, has_hdf5_at
 from miscope.sequences.hdf5 import read_opened
 from miscope.sequences.series import Series
-from miscope.sequences.sources import Progress, label_of, name_of, split_part
+from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, open_seekable
 
 __all__ = ["read_mat"]
@@ -78,7 +78,7 @@ def read_mat(
     MissingExtraError
         The file is of version 7.3, and h5py is not installed.
     """
-    file, variable = split_part(os.fspath(path), variable)
+    file, variable = split_part(file_name(path), variable)
     records: list[dict[str, Any]] = []
     with open_seekable(file, Meter([file], progress), records) as opened:
         start = opened.read(HEAD)

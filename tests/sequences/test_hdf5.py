@@ -79,6 +79,18 @@ def test_what_hdf5_may_hold_besides(day, part, words):
         ms.read(f"{day}{part}")
 
 
+def test_what_is_missing(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as made:
+        made["speed"], made["states"] = [0.5, np.nan, 1.5, 2.5], [0, 1, -1, 1]
+        made["speed_index"] = [3, 4]
+    assert documents(ms.read(f"{tmp_path}/a.h5:speed", missing="break")) == [[0.5], [1.5], [2.5]]
+    assert documents(ms.read(f"{tmp_path}/a.h5:states", missing_values=-1)) == [[0, 1], [1]]
+    with pytest.raises(InputError, match=r"missing='break'"):
+        ms.read(f"{tmp_path}/a.h5:speed")
+
+
 def test_an_index_is_no_second_array(tmp_path):
     import h5py
 

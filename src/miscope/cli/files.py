@@ -119,10 +119,14 @@ def _given(
     ] = None,
     missing: Annotated[
         str | None,
-        _table("break: a new document behind a missing value; refuse: say where the first is. Default: break."),
+        _table(
+            "break: a new document behind a missing value; refuse: say where the first is. Default: break, but for "
+            "NaN in arrays, which is refused."
+        ),
     ] = None,
     missing_values: Annotated[
-        str | None, _table("What stands for a missing value besides, with commas between: -9999,none.")
+        str | None,
+        _table("What stands for a missing value besides, with commas between: -9999,none. Also of arrays."),
     ] = None,
     alphabet: Annotated[
         str | None,

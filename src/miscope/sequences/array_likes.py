@@ -70,6 +70,8 @@ def split(values: Array, missing: Array | None) -> list[Array]:
     if missing is None or not missing.any():
         return [values]
     kept = np.flatnonzero(~missing.reshape(len(missing), -1).any(axis=1))
+    if len(kept) == 0:
+        return []
     return np.split(values[kept], np.flatnonzero(np.diff(kept) > 1) + 1)
 
 

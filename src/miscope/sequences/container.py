@@ -66,6 +66,7 @@ class Sequences:
         alphabet: Sequence[Symbol] | None = None,
         alphabet_size: int | None = None,
         label: str | None = None,
+        missing_values: Any = None,
     ) -> Sequences:
         """Make sequences of what is in memory.
 
@@ -103,14 +104,22 @@ class Sequences:
             Number of kinds of symbols that there may be; by default the largest code + 1.
         label
             What to call the data in results.
+        missing_values
+            What stands for a missing value besides: a number or a label, or several, such as ``[-1, "lost"]``. A new
+            document begins behind it.
 
         Raises
         ------
         InputError
             The data are empty, negative, not whole numbers or not inside the alphabet, the offsets do not fit, or the
             data can be read in two ways: the message says how to write either.
+
+        Warns
+        -----
+        MiscopeWarning
+            A number such as 99 repeats far outside all others, and is not named as missing.
         """
-        return cls(*from_anything(data, offsets, alphabet, alphabet_size, label))
+        return cls(*from_anything(data, offsets, alphabet, alphabet_size, label, missing_values))
 
     @property
     def n_symbols(self) -> int:

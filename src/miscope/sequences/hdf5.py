@@ -13,6 +13,7 @@ from miscope.sequences.array_files import choose, columns, made_of, of_cells
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import code_dtype
 from miscope.sequences.container import Sequences
+from miscope.sequences.missing import rule_of_arrays
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress, file_name, label_of, name_of, size_of, split_part
 from miscope.sequences.streams import open_seekable
@@ -32,6 +33,8 @@ def read_hdf5(
     label: str | None = None,
     progress: Progress | None = None,
     as_: str | None = None,
+    missing: str | None = None,
+    missing_values: Any = None,
 ) -> Sequences | Series:
     """Read an array of an HDF5 file (.h5, .hdf5, .nwb): 1-D is one document, 2-D one document a row.
 
@@ -62,6 +65,8 @@ def read_hdf5(
         Called now and then with the number of bytes done and in all.
     as_
         As in `read_npy`: by default whole numbers are symbols, and numbers with fractions numbers.
+    missing, missing_values
+        As in `read_npy`: what is missing, and begins a new document.
 
     Returns
     -------
@@ -88,7 +93,8 @@ def read_hdf5(
         "variable": variable,
         "sources": [{"name": name_of(file), "bytes": size_of(file)}],
     }
-    return made_of(data, alphabet, alphabet_size, as_, f"{name_of(file)}:{variable}", provenance)
+    rule = rule_of_arrays(missing, missing_values, f"{name_of(file)}:{variable}")
+    return made_of(data, alphabet, alphabet_size, as_, rule, provenance)
 
 
 def read_opened(

@@ -12,6 +12,7 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import HEAD, has_hdf5_at
 from miscope.sequences.hdf5 import read_opened
+from miscope.sequences.missing import rule_of_arrays
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, open_seekable
@@ -27,6 +28,8 @@ def read_mat(
     label: str | None = None,
     progress: Progress | None = None,
     as_: str | None = None,
+    missing: str | None = None,
+    missing_values: Any = None,
 ) -> Sequences | Series:
     """Read a variable of a MATLAB file (.mat): one document a vector, a column of a matrix, or a cell.
 
@@ -60,6 +63,8 @@ def read_mat(
         Called now and then with the number of bytes done and in all.
     as_
         As in `read_npy`: by default whole numbers are symbols, and numbers with fractions numbers.
+    missing, missing_values
+        As in `read_npy`: what is missing, and begins a new document.
 
     Returns
     -------
@@ -94,7 +99,8 @@ def read_mat(
         "variable": variable,
         "sources": records,
     }
-    return made_of(data, alphabet, alphabet_size, as_, name, provenance)
+    rule = rule_of_arrays(missing, missing_values, name)
+    return made_of(data, alphabet, alphabet_size, as_, rule, provenance)
 
 
 def _read(opened: IO[bytes], variable: str | None, file: str) -> tuple[str, Any]:

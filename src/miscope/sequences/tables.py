@@ -17,7 +17,7 @@ from miscope.sequences.column_kinds import checked_alphabet, checked_columns, co
 from miscope.sequences.container import Sequences
 from miscope.sequences.frames import Frame, is_frame, only_other, to_arrow
 from miscope.sequences.json_lines import JsonFile
-from miscope.sequences.missing import Marks, checked_marks, note_on_constants
+from miscope.sequences.missing import MISSING, Marks, checked_marks, note_on_constants, note_on_symbols
 from miscope.sequences.notes import noted
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.prices import Gaps, check_gaps, note_on_gaps, split_at_gaps
@@ -31,9 +31,7 @@ from miscope.sequences.table_files import FrameTable, NotOfTypeError, TableFile,
 from miscope.sequences.tellers import Tellers
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
-__all__ = ["MISSING", "read_table"]
-
-MISSING = ("break", "refuse")
+__all__ = ["read_table"]
 
 
 class Names(NamedTuple):
@@ -272,9 +270,7 @@ def _made(
         provenance["documents"] = rows.names
     if not conversion.needs_numbers:
         codes, known = rows.codes(alphabet)
-        if all(isinstance(symbol, int) and abs(symbol) < 1 << 53 for symbol in known):
-            numbers = np.array(known, np.float64)
-            provenance = noted(provenance, note_on_constants(numbers[codes], str(provenance["column"]), codes=True))
+        provenance = noted(provenance, note_on_symbols(codes, known, str(provenance["column"])))
         return Sequences(codes, offsets, len(known), known, provenance)
     made = conversion.apply(Series(rows.values, offsets, provenance))
     if made.n_documents != len(rows.names) and "documents" in made.provenance:

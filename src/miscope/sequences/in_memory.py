@@ -15,7 +15,7 @@ from miscope.sequences.numbers import Conversion
 from miscope.sequences.series import Series
 from miscope.sequences.two_readings import UnclearError, are_codes, are_whole
 
-__all__ = ["in_memory", "refuse_codes"]
+__all__ = ["in_memory", "look_like_codes", "refuse_codes"]
 
 
 def in_memory(
@@ -80,6 +80,15 @@ def _symbols(documents: Documents, label: str | None) -> Sequences:
 _CLASSES = "as_='quantiles:4'"
 
 
+def look_like_codes(series: Series) -> bool:
+    """Whether the numbers of a series are whole, and of few kinds.
+
+    >>> look_like_codes(Series.from_arrays([0, 1, 1] * 9)), look_like_codes(Series.from_arrays([0.5, 1.0]))
+    (True, False)
+    """
+    return series.n_channels == 1 and are_whole([series.values]) and are_codes([series.values.reshape(-1)])
+
+
 def refuse_codes(series: Series) -> None:
     """Refuse a series whose numbers look like codes, where it would be cut without anybody having said so.
 
@@ -88,7 +97,7 @@ def refuse_codes(series: Series) -> None:
     UnclearError
         Its values are whole, and of few kinds.
     """
-    if series.n_channels == 1 and are_whole([series.values]) and are_codes([series.values.reshape(-1)]):
+    if look_like_codes(series):
         raise UnclearError(
             "the values of the series are whole numbers of few kinds: if they are codes of symbols, read them with "
             "as_='symbols', or make Sequences of them; if they are measurements, say how to cut them, "

@@ -402,6 +402,7 @@ def test_a_matrix_is_a_table_of_rows():
     for matrix in (np.matrix(states), np.matrix(states).T):
         assert documents(Sequences.from_arrays(matrix)) == [states]
         assert documents(Sequences.from_arrays([matrix, matrix])) == [states, states]
+        assert Series.from_arrays([matrix / 4, matrix]).lengths.tolist() == [4, 4]
         assert Series.from_arrays(matrix / 4)[0].tolist() == [0, 0.25, 0.5, 0.25]
     assert documents(Sequences.from_arrays(np.matrix([states, states[::-1]]))) == [states, states[::-1]]
 

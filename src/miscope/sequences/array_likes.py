@@ -86,7 +86,9 @@ def _no_sequence(data: Any) -> InputError:
 
 def _of_numpy(array: Array) -> Values | list[Any]:
     missing = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
+    is_vector = isinstance(array, np.matrix) and 1 in array.shape
     array = np.asarray(array)  # without the mask; of a matrix the rows are arrays then
+    array = array.reshape(-1) if is_vector else array
     if array.ndim == 0:
         raise _no_sequence(array[()])
     if array.dtype.names is not None:

@@ -15,7 +15,17 @@ from miscope.sequences.missing import ONLY_MASKED, MissingRule, note_on_symbols,
 from miscope.sequences.notes import noted
 from miscope.sequences.two_readings import are_codes, are_whole, unclear_numbers
 
-__all__ = ["Arrays", "Symbol", "check_parts", "from_anything", "narrow", "unknown_symbols", "whole_numbers"]
+__all__ = [
+    "MAX_CODE",
+    "Arrays",
+    "Symbol",
+    "check_parts",
+    "from_anything",
+    "narrow",
+    "too_large",
+    "unknown_symbols",
+    "whole_numbers",
+]
 
 Symbol = str | int
 MAX_CODE = 2**32 - 1
@@ -140,9 +150,7 @@ def narrow(codes: Array, alphabet_size: int | None) -> Array:
     if codes.dtype.kind == "i" or np.iinfo(codes.dtype).max >= limit:
         largest = int(codes.max(initial=0))
         if largest > MAX_CODE:
-            raise InputError(
-                f"the code {largest} is too large: codes go up to {MAX_CODE}; number the symbols 0, 1, 2, …"
-            )
+            raise too_large(largest)
         if largest >= limit:
             raise InputError(
                 f"the code {largest} is outside an alphabet of {limit} symbols, whose codes are 0 to {limit - 1}; "
@@ -151,6 +159,11 @@ def narrow(codes: Array, alphabet_size: int | None) -> Array:
     if codes.dtype in (np.uint8, np.uint16, np.uint32) and codes.dtype.isnative:
         return codes
     return codes.astype(code_dtype(int(codes.max(initial=0)) + 1 if alphabet_size is None else alphabet_size))
+
+
+def too_large(code: int) -> InputError:
+    """Say that a whole number is too large for a code."""
+    return InputError(f"the code {code} is too large: codes go up to {MAX_CODE}; number the symbols 0, 1, 2, …")
 
 
 def _refuse_negative(arrays: list[Array], rule: MissingRule) -> None:

@@ -339,7 +339,8 @@ class Sequences:
         """Open an Arrow file, memory-mapped: nothing is copied, whatever its size.
 
         Opens what `save` wrote, and any other Arrow IPC file or stream with a column of lists of integers, such as a
-        tokenised Hugging Face data set. (Those are copied if they have several batches or another type of integer.)
+        tokenised Hugging Face data set. (Those are copied if they have several batches or integers of 64 bits. Integers
+        beyond 2**32 - 1 are symbols, as in `from_arrays`.)
 
         Examples
         --------

@@ -173,10 +173,11 @@ def _read_codes(
     rows: Rows, tokenizer: Tokenizer | None, provenance: dict[str, Any], progress: Progress | None
 ) -> Sequences:
     try:
-        codes, offsets = codes_of_lists(_watched(rows, progress), isinstance(rows.chunks, list))
+        named = tokenizer is None and rows.alphabet is None
+        codes, offsets, names = codes_of_lists(_watched(rows, progress), isinstance(rows.chunks, list), named)
     except InputError as error:
         raise type(error)(f"cannot use the column {rows.column!r} of {provenance['label']}: {error}") from error
-    largest, alphabet = int(codes.max()), rows.alphabet
+    largest, alphabet = int(codes.max()), names if named else rows.alphabet
     if tokenizer is not None:
         tokenizer.check(largest, f"the column {rows.column!r}")
         alphabet, provenance = tokenizer.alphabet, {**provenance, "tokenizer": tokenizer.record}

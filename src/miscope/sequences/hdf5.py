@@ -72,7 +72,8 @@ def read_hdf5(
     -------
     Sequences or Series
         `Sequences` of whole numbers (also where they are stored with fractions), truth values, enumerations and
-        strings, each of which is a symbol; a `Series` of numbers with fractions. Arrays are read a part at a time, and
+        strings, each of which is a symbol; a `Series` of numbers with fractions. Lists of any length in a 1-D array are
+        a document each. Arrays are read a part at a time, and
         of codes only codes are kept.
 
     Raises
@@ -160,7 +161,7 @@ def _documents(held: Any, variable: str, name: str, progress: Progress | None) -
         return _of_matlab(item, kind, held, name)
     index = held.get(f"{variable}_index")
     values = _values(item, name, progress)
-    if index is None or item.ndim != 1:
+    if index is None or item.ndim != 1 or isinstance(values, list):
         return values
     return _cut(values, np.asarray(index[()]), f"{name}_index")
 
@@ -190,10 +191,40 @@ def _values(item: Any, name: str, progress: Progress | None) -> Any:
         table = {value: symbol for symbol, value in named.items()}
         return np.array([table[value] for value in item[()].ravel().tolist()]).reshape(item.shape)
     if h5py.check_string_dtype(item.dtype) is not None:
-        return np.array([each for part in _parts(item.asstr()) for each in part.ravel()], dtype=str).reshape(item.shape)
+        return _strings(item, name)
+    if h5py.check_vlen_dtype(item.dtype) is not None:
+        return _lists(item, h5py.check_vlen_dtype(item.dtype), name)
+    if h5py.check_ref_dtype(item.dtype) is not None:
+        raise InputError(f"{name!r} holds references to other arrays of the file: name one of these")
     if item.dtype.kind not in "iufb":
         raise InputError(f"{name!r} holds {item.dtype}, which are neither symbols nor real numbers")
     return _numbers(item, progress)
+
+
+def _strings(item: Any, name: str) -> np.ndarray[Any, Any]:
+    try:
+        rows = [each for part in _parts(item.asstr("utf-8")) for each in part.ravel()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name!r} holds strings that are not UTF-8 ({error.reason}): write them as UTF-8") from error
+    return np.array(rows, dtype=str).reshape(item.shape)
+
+
+def _lists(item: Any, kind: Any, name: str) -> list[Any]:
+    """Arrays or lists of strings of any length, each of them a document."""
+    import h5py
+
+    of_strings = h5py.check_string_dtype(np.dtype(kind)) is not None
+    if item.ndim != 1 or not (of_strings or np.dtype(kind).kind in "iufb"):
+        raise InputError(
+            f"{name!r} holds lists of {np.dtype(kind)} in {item.ndim} dimensions: documents are a 1-D array of lists "
+            "of numbers or of strings"
+        )
+    if not of_strings:
+        return list(item[()])
+    try:
+        return [[symbol.decode() for symbol in document] for document in item[()]]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name!r} holds strings that are not UTF-8 ({error.reason}): write them as UTF-8") from error
 
 
 def _parts(item: Any, progress: Progress | None = None, before: float = 0.0) -> Iterator[np.ndarray[Any, Any]]:

@@ -194,10 +194,21 @@ def _ends(values: Array) -> Array:
     """The distinct values, ascending; where there are many, only the first and the last of them."""
     kept = np.zeros(0)
     for piece in pieces(len(values)):
-        kept = np.union1d(kept, np.unique(values[piece]).astype(np.float64))
-        if len(kept) > 2 * _ENDS:
-            kept = np.concatenate([kept[:_ENDS], kept[-_ENDS:]])
+        distinct = _distinct(values[piece])
+        kept = np.union1d(kept, np.concatenate([distinct[:_ENDS], distinct[-_ENDS:]]).astype(np.float64))
+        kept = np.concatenate([kept[:_ENDS], kept[_ENDS:][-_ENDS:]])
     return kept
+
+
+def _distinct(values: Array) -> Array:
+    """The same as ``np.unique(values)``, several times as fast: counted if they are small codes, sorted if not."""
+    if values.dtype in (np.uint8, np.uint16):
+        return np.flatnonzero(np.bincount(values))
+    ascending = np.sort(values)
+    is_first = np.ones(len(ascending), bool)
+    is_first[1:] = ascending[1:] != ascending[:-1]
+    found: Array = ascending[is_first]
+    return found
 
 
 def _count_if_in_runs(values: Array, value: float) -> int:

@@ -387,6 +387,8 @@ class TestShapes:
         (np.array(["2020"], "M8[D]"), "datetime64"),
         (np.array([b"ab"], "V2"), "neither numbers nor strings"),
         (np.array(["a", 1], object), "partly str"),
+        ([np.datetime64("2020")] * 2, "neither symbols nor numbers"),
+        ([fractions.Fraction(10**400, 3)] * 2, "neither symbols nor numbers"),
         ({"a": 1}, "a dict with"),
         (None, "one NoneType"),
     ],

@@ -184,6 +184,16 @@ def test_nan_in_files_of_arrays(tmp_path):
         read(path, missing="brake")
 
 
+def test_infinite_values_are_named_too(tmp_path):
+    values = np.array([0.5, np.inf, 1.5, -np.inf, 2.5])
+    for path in array_files(tmp_path, values):
+        with pytest.raises(InputError, match=r"value 1 of .* is inf.*missing_values=\[inf\]"):
+            read(path, missing="break")
+        assert read(path, missing_values=["inf", "-inf"]).lengths.tolist() == [1, 1, 1]
+    assert Series.from_arrays(values, missing_values=[np.inf, -np.inf]).lengths.tolist() == [1, 1, 1]
+    assert read_table(pa.table({"x": values}), missing_values=["inf", "-inf"]).lengths.tolist() == [1, 1, 1]
+
+
 def test_rows_and_channels_with_marks():
     rows = [[0, 1, -1, 1], [-1, -1, -1, -1], [2, 0, 1, 1]]
     assert [each.tolist() for each in Sequences.from_arrays(rows, missing_values=-1)] == [[0, 1], [1], [2, 0, 1, 1]]

@@ -169,13 +169,21 @@ def numbers(items: Sequence[Any]) -> Array:
 
     >>> numbers([2**64, 1]), numbers([1, 0.5])
     (array([18446744073709551616, 1], dtype=object), array([1. , 0.5]))
+
+    Raises
+    ------
+    InputError
+        They are of a type that no float stands for, such as dates.
     """
     plain_items: list[Any] = [item if isinstance(item, Number) else item.item() for item in items]
     array = np.array(plain_items)
-    whole = all(isinstance(item, int | np.integer) or _is_whole_decimal(item) for item in plain_items)
-    if array.dtype.kind in "iubc" or (array.dtype.kind == "f" and not whole):
-        return array
-    return np.array([int(item) for item in plain_items], object) if whole else array.astype(np.float64)
+    try:
+        whole = all(isinstance(item, int | np.integer) or _is_whole_decimal(item) for item in plain_items)
+        if array.dtype.kind in "iubc" or (array.dtype.kind == "f" and not whole):
+            return array
+        return np.array([int(item) for item in plain_items], object) if whole else array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"the data hold what is neither symbols nor numbers ({error}): {_CONVERT}") from None
 
 
 def _is_whole_decimal(item: Any) -> bool:

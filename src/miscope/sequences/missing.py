@@ -92,12 +92,13 @@ class MissingRule(NamedTuple):
 
     def not_finite(self, position: int, value: Any) -> InputError:
         """Say that a number is missing or infinite, and what to do."""
-        way = "; where it marks what is missing, numpy.ma.masked_invalid(data) begins a new document"
+        at, way = "", "numpy.ma.masked_invalid(data) begins a new document"
         if self.file:
-            way = "; missing='break' begins a new document where a value is NaN"
-        at = f" of {self.file!r}" if self.file else ""
+            named = "missing='break'" if np.isnan(value) else self.named([value])
+            at, way = f" of {self.file!r}", f"{named} begins a new document"
         return InputError(
-            f"value {position}{at} is {value}: leave out what is missing or infinite, or fill it, first{way}"
+            f"value {position}{at} is {value}: leave out what is missing or infinite, or fill it, first; where it "
+            f"marks what is missing, {way}"
         )
 
 
@@ -116,7 +117,7 @@ def checked_marks(values: Any) -> Marks:
     if not words or not all(word.strip() for word in words):
         raise InputError(f"missing_values={values!r} names no value: write those that are missing, as in [-9999, 'NA']")
     numbers = [_number(word) for word in words]
-    return Marks(words, tuple(number for number in numbers if number is not None and math.isfinite(number)))
+    return Marks(words, tuple(number for number in numbers if number is not None and not math.isnan(number)))
 
 
 def rule_of_arrays(missing: str | None, missing_values: Any, file: str = "") -> MissingRule:

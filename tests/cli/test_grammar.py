@@ -178,7 +178,7 @@ def test_numbers_that_cannot_be_cut_alike(data):
         (("words.txt", "--column", "x"), ["--column cannot be used with text", "a table", "it takes --unit"]),
         (("words.txt", "--split", "train"), ["only with a data set of Hugging Face's (hub:NAME)"]),
         (("words.txt", "--codons"), ["--codons", "only with a FASTA file"]),
-        (("words.txt", "--missing", "refuse"), ["--missing", "only with a table"]),
+        (("words.txt", "--missing", "refuse"), ["--missing", "or a table"]),
         (
             ("old.csv", "--documents", "line"),
             ["--documents", "only with text", "--document-column, --time-column, --as"],

@@ -182,3 +182,41 @@ def test_a_variable_of_a_matlab_file(miscope, refused, folder):
     assert "20 symbols" in miscope("inspect", "bird.mat:songs").stdout
     assert "2 real numbers" in miscope("inspect", "bird.mat:speed").stdout
     refused("inspect", "bird.mat", words=["name one, as bird.mat:songs"])
+
+
+def test_codes_without_symbols_are_counted_where_they_occur(miscope, folder):
+    import numpy as np
+
+    np.save(folder / "states.npy", np.array([1, 3, 1, 2] * 20))
+    assert "alphabet   3 symbols, codes from 1 to 3\n" in miscope("inspect", "states.npy").stdout
+    np.save(folder / "still.npy", np.array([7, 7]))
+    assert "alphabet   1 symbol, the code 7\n" in miscope("inspect", "still.npy").stdout
+    assert json.loads(miscope("inspect", "states.npy", "--json").stdout)["codes"] == [1, 3]
+
+
+def test_whole_numbers_are_noted_or_refused(miscope, refused, folder):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"x": [1.0, 2.0, None, 3.0] * 20}), "states.parquet")
+    refused("measure", "states.parquet", "--lags", "1", words=["--as symbols", "--as quantiles:4"])
+    assert "--as symbols" in miscope("inspect", "states.parquet").stderr
+    assert miscope("inspect", "states.parquet", "--as", "numbers").stderr == ""
+    parquet.write_table(pa.table({"x": [float(i * i % 997) for i in range(600)]}), "many.parquet")
+    measured = miscope("measure", "many.parquet", "--lags", "1", "--blocks", "0")
+    assert (measured.status, measured.stderr.count("taken as measurements")) == (0, 1)
+
+
+def test_what_is_missing_in_arrays(miscope, refused, folder):
+    import numpy as np
+
+    speed = np.random.default_rng(0).normal(size=200)
+    np.save(folder / "speed.npy", np.where(np.arange(200) // 9 == 5, -9999, speed))
+    outcome = miscope("inspect", "speed.npy")
+    assert "-9999 stands 9 times" in outcome.stderr
+    assert "--missing-values -9999" in outcome.stderr
+    named = miscope("inspect", "speed.npy", "--missing-values", "-9999")
+    assert ("191 real numbers in 2 documents" in named.stdout, named.stderr) == (True, "")
+    np.save(folder / "speed.npy", np.where(np.arange(200) // 9 == 5, np.nan, speed))
+    refused("inspect", "speed.npy", words=["value 45", "--missing break"])
+    assert "191 real numbers in 2 documents" in miscope("inspect", "speed.npy", "--missing", "break").stdout

@@ -133,6 +133,24 @@ class TestLibraries:
         with pytest.raises(InputError, match=r"cannot be read as a table .*column x.*all values of a column numbers"):
             ms.read_table(pandas.DataFrame({"x": [1, "a"]}))
 
+    def test_whole_numbers_of_any_size(self):
+        """In columns of objects, where Arrow has no type of integers for them."""
+        import pandas
+
+        large = 2**70
+        for column in ([large, 3, large + 1], [-5, 3, 2**63], [large, np.int64(3), large]):
+            found = ms.read_table(pandas.DataFrame({"x": pandas.Series(column, dtype=object)}))
+            assert found.decode(0) == column
+        missing = pandas.DataFrame({"x": pandas.Series([large, None, 3, np.nan, large], dtype=object)})
+        assert ms.read_table(missing).lengths.tolist() == [1, 1, 1]
+        assert ms.read_table(missing, as_="numbers").values.tolist() == [float(large), 3, float(large)]
+        rows = pandas.DataFrame({"x": [[large, 3], [3]], "of": [large, large + 1]})
+        assert [ms.read_table(rows, "x").decode(k) for k in range(2)] == [[large, 3], [3]]
+        several = pandas.DataFrame({"x": ["a", "b"], "of": [large, large + 1]})
+        assert ms.read_table(several, "x", document="of").lengths.tolist() == [1, 1]
+        with pytest.raises(InputError, match="76 digits"):
+            ms.read_table(pandas.DataFrame({"x": pandas.Series([10**80, 1], dtype=object)}))
+
     def test_only_the_wanted_columns_count(self):
         import pandas
 
@@ -157,6 +175,9 @@ class TestLibraries:
             ms.read_table(data)
         with pytest.raises(InputError, match="not in memory"):
             ms.read_table(data.to_iterable_dataset(), "id")
+        for call in (ms.read_table, ms.read, ms.Sequences.from_arrays):
+            with pytest.raises(InputError, match=r"data\['train'\]"):
+                call(datasets.DatasetDict({"train": data, "test": data}))
 
     def test_frames_that_are_not_in_memory(self, frames):
         with pytest.raises(InputError, match="collect it first"):

@@ -79,6 +79,47 @@ def test_what_hdf5_may_hold_besides(day, part, words):
         ms.read(f"{day}{part}")
 
 
+def test_lists_of_any_length(tmp_path):
+    """Each is a document; strings may be of any length too."""
+    import h5py
+
+    held = {
+        "codes": (np.int32, [[1, 2, 1], [0], []], [[1, 2, 1], [0]]),
+        "speed": (np.float64, [[0.5, 1.5], [2.5]], [[0.5, 1.5], [2.5]]),
+        "words": (h5py.string_dtype(), [["so", "it"], ["is", "so", "ä"]], [["so", "it"], ["is", "so", "ä"]]),
+    }
+    with h5py.File(tmp_path / "a.h5", "w") as made:
+        for name, (kind, rows, _) in held.items():
+            column = made.create_dataset(name, (len(rows),), h5py.vlen_dtype(kind))
+            for k, row in enumerate(rows):
+                column[k] = np.array(row, kind if name != "words" else object)
+        made.create_dataset("labels", data=["walk", "rest", "walk"], dtype=h5py.string_dtype())
+        made["bytes"] = np.array(["ä".encode(), b"o"])
+        made["latin"] = np.array(["ä".encode("latin-1")])
+        made.create_dataset("square", (2, 2), h5py.vlen_dtype(np.int32))
+        made["pointers"] = np.array([made["codes"].ref], h5py.ref_dtype)
+    for name, (_, _, expected) in held.items():
+        assert [list(each) for each in documents(ms.read(f"{tmp_path}/a.h5:{name}"))] == expected
+    assert ms.read(f"{tmp_path}/a.h5:codes").provenance["empty_documents_dropped"] == 1
+    assert documents(ms.read(f"{tmp_path}/a.h5:labels")) == [["walk", "rest", "walk"]]
+    assert documents(ms.read(f"{tmp_path}/a.h5:bytes")) == ["äo"]
+    for name, words in {"latin": "not UTF-8", "square": "2 dimensions", "pointers": "references"}.items():
+        with pytest.raises(InputError, match=words):
+            ms.read(f"{tmp_path}/a.h5:{name}")
+
+
+def test_what_is_missing(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as made:
+        made["speed"], made["states"] = [0.5, np.nan, 1.5, 2.5], [0, 1, -1, 1]
+        made["speed_index"] = [3, 4]
+    assert documents(ms.read(f"{tmp_path}/a.h5:speed", missing="break")) == [[0.5], [1.5], [2.5]]
+    assert documents(ms.read(f"{tmp_path}/a.h5:states", missing_values=-1)) == [[0, 1], [1]]
+    with pytest.raises(InputError, match=r"missing='break'"):
+        ms.read(f"{tmp_path}/a.h5:speed")
+
+
 def test_an_index_is_no_second_array(tmp_path):
     import h5py
 

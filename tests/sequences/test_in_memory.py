@@ -2,6 +2,7 @@
 
 import array
 import decimal
+import fractions
 import re
 
 import numpy as np
@@ -168,6 +169,12 @@ class TestMissing:
     )
     def test_missing_symbols(self, column):
         assert documents(Sequences.from_arrays(column)) == [["a"], ["b"]]
+
+    def test_masked_places_and_offsets(self):
+        """Offsets would count what a mask leaves out."""
+        for masked in ([0, 1, 9, 1], [0, 1, 0, 9]):
+            with pytest.raises(InputError, match="leave offsets out"):
+                Sequences.from_arrays(np.ma.masked_equal(masked, 9), offsets=[0, 2, 4])
 
     @pytest.mark.extras
     def test_those_of_pandas(self):
@@ -380,10 +387,44 @@ class TestShapes:
         (np.array(["2020"], "M8[D]"), "datetime64"),
         (np.array([b"ab"], "V2"), "neither numbers nor strings"),
         (np.array(["a", 1], object), "partly str"),
-        ({"a": 1}, "one dict"),
+        ([np.datetime64("2020")] * 2, "neither symbols nor numbers"),
+        ([fractions.Fraction(10**400, 3)] * 2, "neither symbols nor numbers"),
+        ({"a": 1}, "a dict with"),
         (None, "one NoneType"),
     ],
 )
 def test_types_that_are_no_data(data, words):
     with pytest.raises(InputError, match=words):
         Sequences.from_arrays(data)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_is_a_table_of_rows():
+    states = [0, 1, 2, 1]
+    for matrix in (np.matrix(states), np.matrix(states).T):
+        assert documents(Sequences.from_arrays(matrix)) == [states]
+        assert documents(Sequences.from_arrays([matrix, matrix])) == [states, states]
+        assert Series.from_arrays([matrix / 4, matrix]).lengths.tolist() == [4, 4]
+        assert Series.from_arrays(matrix / 4)[0].tolist() == [0, 0.25, 0.5, 0.25]
+    assert documents(Sequences.from_arrays(np.matrix([states, states[::-1]]))) == [states, states[::-1]]
+
+
+def test_decimals_and_fractions_are_numbers():
+    values = np.random.default_rng(0).integers(0, 99, 60) / 4
+    for kind in (decimal.Decimal, fractions.Fraction):
+        exact = [kind(value) for value in values.tolist()]
+        for data in (exact, np.array(exact, object)):
+            assert in_memory(data).values.tolist() == values.tolist()
+            assert ms.measure(data, [1], blocks=0).mi == ms.measure(values, [1], blocks=0).mi
+        assert in_memory([exact, exact]).n_documents == 2
+        assert documents(in_memory([kind(1), kind(3), kind(1)])) == [[1, 3, 1]]
+    nothing = decimal.Decimal("NaN")
+    assert in_memory(np.array([decimal.Decimal(1), nothing, decimal.Decimal(2)], object)).lengths.tolist() == [1, 1]
+    with pytest.raises(InputError, match="missing"):
+        in_memory([decimal.Decimal(1), nothing])
+
+
+def test_data_under_names_are_refused_by_name():
+    for call in (Sequences.from_arrays, Series.from_arrays, ms.measure, ms.read, ms.read_table, ms.read_text):
+        with pytest.raises(InputError, match=r"train, test: pass one of them, data\['train'\]"):
+            call({"train": [0, 1], "test": [1]})

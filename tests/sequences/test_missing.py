@@ -3,9 +3,11 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.io import savemat
 
 from miscope import measure
 from miscope.errors import InputError, MiscopeWarning
+from miscope.sequences import Sequences, Series, codes, read
 from miscope.sequences.missing import note_on_constants
 from miscope.sequences.tables import read_table
 
@@ -119,3 +121,111 @@ def test_a_price_that_is_a_mark_says_so(tmp_path):
 def test_doses_rates_and_prices_of_few_kinds_are_no_marks(kinds):
     drawn = np.random.default_rng(0).choice(np.array(kinds, float), 400)
     assert note_on_constants(drawn, "x") == []
+
+
+# Arrays, in memory and in files
+
+CODES = np.random.default_rng(3).integers(0, 6, 300)
+CODES_WITH_MARKS = CODES.copy()
+for hole in HOLES:
+    CODES_WITH_MARKS[hole] = 99
+
+
+def without(values):
+    """The documents between the holes."""
+    return [values[:50].tolist(), values[60:200].tolist(), values[203:].tolist()]
+
+
+def array_files(folder, values):
+    """The same array in all kinds of file that hold arrays."""
+    np.save(folder / "a.npy", values)
+    np.savez(folder / "a.npz", x=values)
+    savemat(folder / "a.mat", {"x": values})
+    return [folder / "a.npy", folder / "a.npz", folder / "a.mat"]
+
+
+@pytest.mark.parametrize(("values", "marked", "mark"), [(VALUES, WITH_MARKS, -9999), (CODES, CODES_WITH_MARKS, 99)])
+def test_constants_in_arrays_are_said_and_named(tmp_path, values, marked, mark):
+    kind = Series if mark < 0 else Sequences
+    for source in (marked, marked.tolist(), [marked], pa.array(marked)):
+        with pytest.warns(MiscopeWarning, match=rf"{mark} stands 13 times.*from_arrays\(data, missing_values"):
+            said = kind.from_arrays(source).provenance["notes"]
+        found = kind.from_arrays(source, missing_values=mark)
+        assert [document.tolist() for document in found] == without(values)
+        assert found.provenance == {"missing": {"how": "break", "dropped": 13, "values": [str(mark)]}}
+        with pytest.warns(MiscopeWarning):
+            assert set(said) <= set(measure(source, [1], blocks=0).warnings)
+    masked = kind.from_arrays(np.ma.masked_equal(marked, mark))
+    assert [document.tolist() for document in masked] == without(values)
+    for path in array_files(tmp_path, marked):
+        with pytest.warns(MiscopeWarning, match=rf"{mark} stands 13 times.*name it, missing_values=\[{mark}\]"):
+            read(path)
+        found = read(path, missing_values=[mark])
+        assert [document.tolist() for document in found] == without(values)
+        with pytest.raises(InputError, match="value 50 of"):
+            read(path, missing_values=[mark], missing="refuse")
+
+
+def test_nan_in_files_of_arrays(tmp_path):
+    for values in (VALUES, CODES.astype(float)):
+        marked = values.copy()
+        for hole in HOLES:
+            marked[hole] = np.nan
+        for path in array_files(tmp_path, marked):
+            for how in ({"missing": "break"}, {"missing_values": np.nan}, {"missing_values": ["nan"]}):
+                found = read(path, **how)
+                assert [document.tolist() for document in found] == without(values)
+                assert found.provenance["missing"]["dropped"] == 13
+            for how in ({}, {"missing": "refuse"}):
+                with pytest.raises(InputError, match=r"value 50 of .* is nan.*missing='break'"):
+                    read(path, **how)
+        assert read(path, as_="quantiles:2", missing="break").lengths.tolist() == [50, 140, 97]
+    with pytest.raises(InputError, match="did you mean 'break'"):
+        read(path, missing="brake")
+
+
+def test_infinite_values_are_named_too(tmp_path):
+    values = np.array([0.5, np.inf, 1.5, -np.inf, 2.5])
+    for path in array_files(tmp_path, values):
+        with pytest.raises(InputError, match=r"value 1 of .* is inf.*missing_values=\[inf\]"):
+            read(path, missing="break")
+        assert read(path, missing_values=["inf", "-inf"]).lengths.tolist() == [1, 1, 1]
+    assert Series.from_arrays(values, missing_values=[np.inf, -np.inf]).lengths.tolist() == [1, 1, 1]
+    assert read_table(pa.table({"x": values}), missing_values=["inf", "-inf"]).lengths.tolist() == [1, 1, 1]
+
+
+def test_rows_and_channels_with_marks():
+    rows = [[0, 1, -1, 1], [-1, -1, -1, -1], [2, 0, 1, 1]]
+    assert [each.tolist() for each in Sequences.from_arrays(rows, missing_values=-1)] == [[0, 1], [1], [2, 0, 1, 1]]
+    channels = np.array([[0.5, 1.5], [-9.0, 2.5], [1.0, 2.0]])
+    assert [each.tolist() for each in Series.from_arrays([channels], missing_values=-9)] == [[[0.5, 1.5]], [[1.0, 2.0]]]
+    labels = Sequences.from_arrays(["walk", "lost", "rest"] * 9, missing_values="lost")
+    assert (labels.n_documents, labels.alphabet) == (10, ("rest", "walk"))
+    with pytest.raises(InputError, match="empty"):
+        Sequences.from_arrays([-1, -1], missing_values=-1)
+    with pytest.raises(InputError, match="texts"):
+        Sequences.from_arrays("so it is", missing_values="i")
+
+
+def test_negative_codes_say_how_to_name_them(tmp_path):
+    marked = np.where(CODES_WITH_MARKS == 99, -1, CODES_WITH_MARKS)
+    for dtype in (np.int8, float):
+        with pytest.raises(InputError, match=r"Sequences\.from_arrays\(data, missing_values=\[-1\]\)"):
+            Sequences.from_arrays(marked.astype(dtype))
+        assert [each.tolist() for each in Sequences.from_arrays(marked.astype(dtype), missing_values=-1)] == without(
+            CODES
+        )
+        for path in array_files(tmp_path, marked.astype(dtype)):
+            with pytest.raises(InputError, match=r"as_='symbols'.*missing_values=\[-1\]"):
+                read(path)
+            assert [each.tolist() for each in read(path, missing_values=-1)] == without(CODES)
+            assert read(path, as_="symbols").alphabet == (-1, 0, 1, 2, 3, 4, 5)
+
+
+def test_constants_are_found_in_pieces(monkeypatch):
+    """In arrays that are looked at a part at a time, a run may lie across two parts."""
+    monkeypatch.setattr(codes.pieces, "__defaults__", (7,))
+    for start in range(50, 60):
+        values = np.concatenate([VALUES[:start], [-9999, -9999], VALUES])
+        assert "-9999 stands 2 times" in note_on_constants(values, "x")[0]
+        assert note_on_constants(np.insert(values, start + 1, 0.5), "x") == []

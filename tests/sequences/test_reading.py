@@ -10,7 +10,18 @@ import pytest
 from pyarrow import feather, parquet
 
 from miscope.errors import InputError
-from miscope.sequences import Sequences, Series, read
+from miscope.sequences import (
+    Sequences,
+    Series,
+    read,
+    read_fasta,
+    read_hdf5,
+    read_mat,
+    read_npy,
+    read_npz,
+    read_table,
+    read_text,
+)
 from miscope.sequences.reading import OptionError
 
 TABLE = pa.table({"x": ["b", "a", "b"], "y": [1.5, 2.5, 4.0], "codes": [[0, 1], [1], []]})
@@ -193,3 +204,17 @@ def test_how_data_sets_are_named(tmp_path, monkeypatch):
     (tmp_path / "plain").mkdir()
     with pytest.raises(InputError, match="'plain' is a folder"):
         read("plain")
+
+
+@pytest.mark.parametrize("given", [None, 5, 0.5, b"so", np.array([1]), [1, 2], [None], Sequences.from_arrays([0, 1])])
+def test_what_is_no_name_of_a_file(given):
+    for reader in (read, read_table, read_text, read_fasta, read_npy, read_npz, read_mat, read_hdf5, Sequences.open):
+        with pytest.raises(InputError, match=r"no name of a file.*from_arrays\(data\)"):
+            reader(given)
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO(b"so"), io.StringIO("so")])
+def test_streams_are_no_names_of_files(stream):
+    with pytest.raises(InputError, match=r"pass the file's name.*file\.read\(\)"):
+        read(stream)
+    assert Sequences.from_arrays(stream.read()).n_symbols == 2

@@ -7,7 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from miscope.errors import InputError
-from miscope.sequences import Series
+from miscope.sequences import Series, json_lines
 from miscope.sequences.tables import read_table
 
 
@@ -89,6 +89,27 @@ def test_whole_numbers_of_any_size(tmp_path, how):
     assert symbols(read_table(frame, as_=how)) == [[2**64 - 1, 1]]
     frame = pa.table({"x": pa.array([Decimal(BIG), Decimal(1)], pa.decimal128(30, 0))})
     assert symbols(read_table(frame, as_=how)) == [[BIG, 1]]
+
+
+@pytest.mark.parametrize("block", [1 << 24, 256])
+def test_lists_of_whole_numbers_of_any_size(tmp_path, monkeypatch, block):
+    """In JSON lines large numbers may come late, behind blocks of small ones."""
+    monkeypatch.setattr(json_lines, "BLOCK", block)
+    lines = tmp_path / "a.jsonl"
+    for rows in ([[BIG, 1], [1]], [[1, 2]] * 40 + [[BIG, 2**300 % 10**76]]):
+        lines.write_text("".join(f'{{"x": {row}}}\n' for row in rows))
+        found = read_table(lines, "x")
+        assert [found.decode(k) for k in range(len(found))] == rows
+    for row, words in {
+        "[1.5]": "line 41 .* has 1.5 in a list",
+        "[true]": "one kind of value in a column: line 41",
+        f"[{BIG}, 1e3]": "line 41 .* has 1000.0 in a list",
+        f"[{'9' * 80}]": "line 41 .* more than 76 digits",
+        f"[{-BIG}]": "negative",
+    }.items():
+        lines.write_text('{"x": [1, 2]}\n' * 40 + f'{{"x": {row}}}\n')
+        with pytest.raises(InputError, match=words):
+            read_table(lines, "x")
 
 
 def test_numbers_of_json_with_fractions_or_exponents_are_numbers(tmp_path):

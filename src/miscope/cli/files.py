@@ -129,10 +129,14 @@ def _given(
     ] = None,
     missing: Annotated[
         str | None,
-        _table("break: a new document behind a missing value; refuse: say where the first is. Default: break."),
+        _table(
+            "break: a new document behind a missing value; refuse: say where the first is. Default: break, but for "
+            "NaN in arrays, which is refused."
+        ),
     ] = None,
     missing_values: Annotated[
-        str | None, _table("What stands for a missing value besides, with commas between: -9999,none.")
+        str | None,
+        _table("What stands for a missing value besides, with commas between: -9999,none. Also of arrays."),
     ] = None,
     alphabet: Annotated[
         str | None,
@@ -254,11 +258,16 @@ def without_classes(options: Reading) -> Reading:
 
 
 def read_files(
-    files: list[str], options: Reading, quantiles: int | None, quiet: bool, notes: bool = True
+    files: list[str],
+    options: Reading,
+    quantiles: int | None,
+    quiet: bool,
+    notes: bool = True,
+    is_shown: bool = False,
 ) -> Sequences | Series:
     """Read what was named on the command line as one corpus, in classes of symbols where they are asked for.
 
-    With `notes` what the reader noted is said at once.
+    With `notes` what the reader noted is said at once. If it `is_shown`, nobody cuts it afterwards.
     """
     from miscope.sequences import Sequences, read
     from miscope.sequences.merging import Merging
@@ -297,12 +306,20 @@ def read_files(
         raise InputError(
             f"--classes is for symbols, and {files[0]} holds real numbers: --as quantiles:4 instead of it makes classes"
         )
-    if not quiet and not (found.values % 1).any():
+    if not quiet and quantiles is None and "as_" not in options and _are_whole(found, is_shown):
         note(
             "note: these numbers are all whole, and taken as measurements; if they are codes of symbols, read them "
             "with --as symbols"
         )
     return found
+
+
+def _are_whole(series: Series, is_shown: bool) -> bool:
+    """Whether numbers are all whole; those that look like codes `check_cut` refuses, where they are not only shown."""
+    from miscope.sequences.in_memory import look_like_codes
+    from miscope.sequences.two_readings import are_whole
+
+    return are_whole([series.values]) and (is_shown or not look_like_codes(series))
 
 
 def check_cut(data: Any, quantiles: int | None) -> None:

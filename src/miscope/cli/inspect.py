@@ -55,7 +55,7 @@ def inspect(
       miscope inspect prices.csv --column Close --time-column Date --as returns:sign
     """
     saved = about_saved(files[0]) if len(files) == 1 and not reading else None
-    about = _about(read_files(files, reading, None, quiet), top) if saved is None else saved
+    about = _about(read_files(files, reading, None, quiet, is_shown=True), top) if saved is None else saved
     if json:
         import json as json_format
 
@@ -94,7 +94,8 @@ def _about(data: Sequences | Series, top: int) -> dict[str, Any]:
     frequent = [[str(names[int(seen[at])]), int(counts[at])] for at in order]
     about |= {"classes": dict(data.provenance["classes"])} if "classes" in data.provenance else {}
     kinds = {"kind": "symbols", "n_symbols": data.n_symbols, "alphabet_size": data.alphabet_size}
-    return about | kinds | {"n_kinds_seen": len(seen), "most_frequent": frequent}
+    codes = [int(seen[0]), int(seen[-1])] if data.alphabet is None else None
+    return about | kinds | {"n_kinds_seen": len(seen), "codes": codes, "most_frequent": frequent}
 
 
 def _counted(data: Sequences) -> tuple[Any, Any]:
@@ -133,6 +134,16 @@ def _counting(number: int, words: str) -> str:
     return f"{number:,} {words}"
 
 
+def _alphabet(about: dict[str, Any]) -> str:
+    """How many symbols there are; codes that no symbol stands behind count where they occur."""
+    seen = about["n_kinds_seen"]
+    if about["codes"] is None:
+        return f"{about['alphabet_size']:,} symbols, {seen:,} of them seen"
+    first, last = about["codes"]
+    codes = f"the code {first:,}" if seen == 1 else f"codes from {first:,} to {last:,}"
+    return f"{_counting(seen, 'symbols')}, {codes}"
+
+
 def _shown(about: dict[str, Any]) -> str:
     """The same for people."""
     n = about.get("n_symbols", about.get("n_values"))
@@ -149,7 +160,7 @@ def _shown(about: dict[str, Any]) -> str:
         return "\n".join([*lines, "quartiles  " + ", ".join(f"{value:.6g}" for value in about["quartiles"])])
     if classes := about.get("classes"):
         lines.append(f"classes    {classes['how']}: {classes['classes']:,} classes of {classes['symbols']:,} symbols")
-    lines.append(f"alphabet   {about['alphabet_size']:,} symbols, {about['n_kinds_seen']:,} of them seen")
+    lines.append(f"alphabet   {_alphabet(about)}")
     width = max((len(repr(symbol)) for symbol, _ in about["most_frequent"]), default=0)
     rows = [f"  {symbol!r:{width}}  {count:>12,}  {count / n:7.2%}" for symbol, count in about["most_frequent"]]
     return "\n".join([*lines, *(["most frequent"] if rows else []), *rows])

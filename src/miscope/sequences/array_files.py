@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 
 from miscope.errors import FormatError, InputError
+from miscope.sequences.array_likes import unwrapped
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
+from miscope.sequences.documents import documents_of, is_real, numbers_of
 from miscope.sequences.foreign import NPY, ZIP
 from miscope.sequences.in_memory import in_memory
+from miscope.sequences.missing import MissingRule, rule_of_arrays
 from miscope.sequences.series import Series
-from miscope.sequences.sources import Progress, label_of, name_of, split_part
+from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, can_be_mapped, open_seekable
-from miscope.sequences.two_readings import UnclearError, are_whole
+from miscope.sequences.two_readings import are_whole
 
 __all__ = ["choose", "columns", "made_of", "of_cells", "read_npy", "read_npz"]
 
@@ -32,6 +35,8 @@ def read_npy(
     label: str | None = None,
     progress: Progress | None = None,
     as_: str | None = None,
+    missing: str | None = None,
+    missing_values: Any = None,
 ) -> Sequences | Series:
     """Read codes, or real numbers, that `numpy.save` wrote: 1-D is one document, 2-D one document a row.
 
@@ -60,6 +65,12 @@ def read_npy(
     as_
         What to make of them, in the grammar of `Conversion`: ``"symbols"``, ``"numbers"``, ``"quantiles:4"``, …
         By default whole numbers are symbols, and numbers with fractions numbers.
+    missing
+        ``"break"`` begins a new document behind each NaN, and counts them in the provenance; ``"refuse"`` says where
+        the first missing value is. By default NaN is refused, and what `missing_values` names begins a new document.
+    missing_values
+        What stands for a missing value besides: a number or a label, or several, such as ``[-9999, -1]``. A warning
+        says where a constant repeats far outside all other numbers, and is not named here.
 
     Returns
     -------
@@ -74,10 +85,11 @@ def read_npy(
     InputError
         There is no such file, what is in it are neither codes nor finite numbers, or an alphabet is given for numbers.
     """
-    file, records = os.fspath(path), list[dict[str, Any]]()
+    file, records = file_name(path), list[dict[str, Any]]()
     array = _load(file, Meter([file], progress), records)
     provenance = {"reader": "read_npy", "label": label or label_of([file]), "sources": records}
-    return made_of(array, alphabet, alphabet_size, as_, name_of(file), provenance)
+    rule = rule_of_arrays(missing, missing_values, name_of(file))
+    return made_of(array, alphabet, alphabet_size, as_, rule, provenance)
 
 
 def read_npz(
@@ -88,6 +100,8 @@ def read_npz(
     label: str | None = None,
     progress: Progress | None = None,
     as_: str | None = None,
+    missing: str | None = None,
+    missing_values: Any = None,
 ) -> Sequences | Series:
     """Read one array of those that `numpy.savez` wrote, as `read_npy` does.
 
@@ -109,7 +123,7 @@ def read_npz(
         The file, or an address; ``"bird.npz:states"`` names the array too.
     variable
         Which array; may be left out if there is only one.
-    alphabet, alphabet_size, label, progress, as_
+    alphabet, alphabet_size, label, progress, as_, missing, missing_values
         As in `read_npy`.
 
     Returns
@@ -124,7 +138,7 @@ def read_npz(
     InputError
         There is no such file or no such array, or what `read_npy` refuses.
     """
-    file, variable = split_part(os.fspath(path), variable)
+    file, variable = split_part(file_name(path), variable)
     records: list[dict[str, Any]] = []
     with open_seekable(file, Meter([file], progress), records) as opened:
         start = opened.read(4)
@@ -157,7 +171,8 @@ def read_npz(
         "variable": variable,
         "sources": records,
     }
-    return made_of(array, alphabet, alphabet_size, as_, f"{name_of(file)}:{variable}", provenance)
+    rule = rule_of_arrays(missing, missing_values, f"{name_of(file)}:{variable}")
+    return made_of(array, alphabet, alphabet_size, as_, rule, provenance)
 
 
 def choose(shown: Mapping[str, str], variable: str | None, file: str) -> str:
@@ -183,7 +198,7 @@ def made_of(
     alphabet: Sequence[Symbol] | None,
     alphabet_size: int | None,
     as_: str | None,
-    name: str,
+    rule: MissingRule,
     provenance: dict[str, Any],
 ) -> Sequences | Series:
     """What an array, or a list of documents, is made into: symbols, or real numbers where there are fractions.
@@ -194,34 +209,23 @@ def made_of(
         full = [document for document in data if isinstance(document, str) or len(document)]
         provenance = {**provenance, "empty_documents_dropped": len(data) - len(full)}
         data = full
-    made = _in_alphabet(data, alphabet, alphabet_size, as_, name) or _as_it_is(data, as_, name)
+    given = alphabet is not None or alphabet_size is not None
+    made = _in_alphabet(data, alphabet, alphabet_size, as_, rule) if given else in_memory(data, as_, None, rule)
     return dataclasses.replace(made, provenance={**made.provenance, **provenance})
 
 
 def _in_alphabet(
-    data: Any, alphabet: Sequence[Symbol] | None, alphabet_size: int | None, as_: str | None, name: str
-) -> Sequences | None:
-    """Codes of an alphabet, if one is given."""
-    if alphabet is None and alphabet_size is None:
-        return None
-    if as_ is not None or _has_fractions(data):
+    data: Any, alphabet: Sequence[Symbol] | None, alphabet_size: int | None, as_: str | None, rule: MissingRule
+) -> Sequences:
+    """Codes of an alphabet."""
+    held = unwrapped(data)
+    reals = numbers_of(held, rule).parts if is_real(held) else []
+    if as_ is not None or not are_whole(part[np.isfinite(part)] for part in reals):
         raise InputError(
-            f"{name!r} is read as floating-point numbers, which have no alphabet: leave the alphabet and as_ "
+            f"{rule.file!r} is read as floating-point numbers, which have no alphabet: leave the alphabet and as_ "
             "out, or save codes as whole numbers (in Python array.astype(int))"
         )
-    return Sequences.from_arrays(data, alphabet=alphabet, alphabet_size=alphabet_size)
-
-
-def _as_it_is(data: Any, as_: str | None, name: str) -> Sequences | Series:
-    try:
-        return in_memory(data, as_)
-    except UnclearError as error:
-        if not _is_float(data):
-            raise
-        raise UnclearError(
-            f"{name!r} holds whole numbers stored as floating-point numbers, negative, or of many kinds "
-            "for so few values: as_='symbols' takes them as codes, as_='quantiles:4' cuts them as measurements"
-        ) from error
+    return Sequences.from_arrays(documents_of(held, rule), None, alphabet, alphabet_size)
 
 
 def of_cells(cells: list[Any], name: str) -> Any:
@@ -250,17 +254,6 @@ def columns(value: np.ndarray[Any, Any], name: str) -> Any:
     if value.ndim < 2 or min(value.shape) <= 1:
         return value.ravel(order="F")
     return list(value.T)
-
-
-def _has_fractions(data: Any) -> bool:
-    """Whether any of the documents has numbers that are not whole."""
-    return _is_float(data) and not are_whole(data if isinstance(data, list) else [data])
-
-
-def _is_float(data: Any) -> bool:
-    """Whether any of the documents is of floating-point numbers."""
-    arrays = data if isinstance(data, list) else [data]
-    return any(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in arrays)
 
 
 def _load(file: str, meter: Meter, records: list[dict[str, Any]]) -> np.ndarray[Any, Any]:

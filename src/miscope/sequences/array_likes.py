@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from numbers import Number
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.arrow_types import is_text, is_whole, plain, without_dictionary
 from miscope.sequences.codes import Array
-from miscope.sequences.frames import is_frame, only_column
+from miscope.sequences.frames import is_frame, only_column, refuse_mapping
 
 __all__ = ["Values", "split", "unwrapped"]
 
@@ -29,8 +30,10 @@ class Values(NamedTuple):
 def unwrapped(data: Any) -> Values | str | bytes | list[Any]:
     """Take values out of what holds them: an array, a text, or a list whose items are still to be looked at.
 
-    >>> unwrapped(np.ma.masked_equal([0, 9], 9))
-    Values(values=array([0, 9]), missing=array([False,  True]))
+    A list of numbers is an array.
+
+    >>> unwrapped(np.ma.masked_equal([0, 9], 9)), unwrapped([0, 0.5]).values
+    (Values(values=array([0, 9]), missing=array([False,  True])), array([0. , 0.5]))
 
     Raises
     ------
@@ -48,7 +51,7 @@ def unwrapped(data: Any) -> Values | str | bytes | list[Any]:
     if isinstance(data, memoryview):
         return bytes(data) if data.format in ("B", "b", "c") and data.ndim == 1 else _of_numpy(np.asarray(data))
     if isinstance(data, list | tuple):
-        return list(data)
+        return Values(numbers(data)) if data and all(map(is_number, data)) else list(data)
     if hasattr(data, "offsets") and hasattr(data, "provenance"):  # its codes alone would say nothing of its alphabet
         raise _made_already(data)
     if is_frame(data):
@@ -56,6 +59,7 @@ def unwrapped(data: Any) -> Values | str | bytes | list[Any]:
     for offers, way in WAYS:
         if offers(data):
             return way(data)
+    refuse_mapping(data)
     raise _no_sequence(data)
 
 
@@ -68,6 +72,8 @@ def split(values: Array, missing: Array | None) -> list[Array]:
     if missing is None or not missing.any():
         return [values]
     kept = np.flatnonzero(~missing.reshape(len(missing), -1).any(axis=1))
+    if len(kept) == 0:
+        return []
     return np.split(values[kept], np.flatnonzero(np.diff(kept) > 1) + 1)
 
 
@@ -94,9 +100,10 @@ def _made_already(data: Any) -> InputError:
 
 
 def _of_numpy(array: Array) -> Values | list[Any]:
-    missing = None
-    if isinstance(array, np.ma.MaskedArray):
-        missing, array = np.ma.getmaskarray(array), np.asarray(array.data)
+    missing = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
+    is_vector = isinstance(array, np.matrix) and 1 in array.shape
+    array = np.asarray(array)  # without the mask; of a matrix the rows are arrays then
+    array = array.reshape(-1) if is_vector else array
     if array.ndim == 0:
         raise _no_sequence(array[()])
     if array.dtype.names is not None:
@@ -160,13 +167,15 @@ def is_nothing(item: Any) -> bool:
 
 
 def _is_missing(item: Any) -> bool:
-    return is_nothing(item) or (isinstance(item, float | np.floating) and bool(np.isnan(item)))
+    return is_nothing(item) or (isinstance(item, float | np.floating | Decimal) and item != item)
 
 
 def is_number(item: Any) -> bool:
     """Whether this is one number, of Python, numpy, or a library of tensors."""
     if isinstance(item, Number | np.bool_):
         return True
+    if item is np.ma.masked:
+        return False
     return not isinstance(item, np.str_ | np.bytes_) and getattr(item, "ndim", None) == 0 and hasattr(item, "item")
 
 
@@ -175,17 +184,28 @@ def numbers(items: Sequence[Any]) -> Array:
 
     >>> numbers([2**64, 1]), numbers([1, 0.5])
     (array([18446744073709551616, 1], dtype=object), array([1. , 0.5]))
+
+    Raises
+    ------
+    InputError
+        They are of a type that no float stands for, such as dates.
     """
     plain_items: list[Any] = [item if isinstance(item, Number) else item.item() for item in items]
     array = np.array(plain_items)
-    whole = all(isinstance(item, int | np.integer) or _is_whole_decimal(item) for item in plain_items)
-    if array.dtype.kind in "iubc" or (array.dtype.kind == "f" and not whole):
-        return array
-    return np.array([int(item) for item in plain_items], object) if whole else array.astype(np.float64)
+    try:
+        whole = all(isinstance(item, int | np.integer) or _is_whole_decimal(item) for item in plain_items)
+        if array.dtype.kind in "iubc" or (array.dtype.kind == "f" and not whole):
+            return array
+        return np.array([int(item) for item in plain_items], object) if whole else array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"the data hold what is neither symbols nor numbers ({error}): {_CONVERT}") from None
 
 
 def _is_whole_decimal(item: Any) -> bool:
-    return not isinstance(item, float | complex | np.inexact) and item == int(item)
+    try:
+        return not isinstance(item, float | complex | np.inexact) and item == int(item)
+    except (ValueError, OverflowError):  # NaN, infinity
+        return False
 
 
 # Those of other libraries
@@ -291,7 +311,8 @@ def _is_sequence(data: Any) -> bool:
 
 
 def _of_sequence(data: Any) -> Values | list[Any]:
-    return _of_numpy(np.asarray(data)) if isinstance(data, range) or hasattr(data, "typecode") else list(data)
+    is_plain = isinstance(data, range) or hasattr(data, "typecode")
+    return _of_numpy(np.asarray(data)) if is_plain else unwrapped(list(data))  # type: ignore[return-value]
 
 
 WAYS: list[tuple[Callable[[Any], bool], Callable[[Any], Values | list[Any]]]] = [

@@ -9,14 +9,28 @@ import numpy as np
 
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, code_dtype, offsets_of, pieces
-from miscope.sequences.documents import documents_of, not_finite, provenance_of
+from miscope.sequences.documents import documents_of, provenance_of
 from miscope.sequences.encoding import BYTES, CharacterEncoder, encode_documents
+from miscope.sequences.missing import ONLY_MASKED, MissingRule, note_on_symbols, rule_of_arrays
+from miscope.sequences.notes import noted
 from miscope.sequences.two_readings import are_codes, are_whole, unclear_numbers
 
-__all__ = ["Arrays", "Symbol", "check_parts", "from_anything", "narrow", "unknown_symbols", "whole_numbers"]
+__all__ = [
+    "MAX_CODE",
+    "Arrays",
+    "Symbol",
+    "check_parts",
+    "from_anything",
+    "narrow",
+    "too_large",
+    "unknown_symbols",
+    "whole_numbers",
+]
 
 Symbol = str | int
 MAX_CODE = 2**32 - 1
+LEAST_MARK = 99
+"""Smaller codes are no marks of what is missing."""
 
 
 class Arrays(NamedTuple):
@@ -35,28 +49,37 @@ def from_anything(
     alphabet: Sequence[Symbol] | None = None,
     alphabet_size: int | None = None,
     label: str | None = None,
+    missing_values: Any = None,
 ) -> Arrays:
     """Sort out what `data` is (see `Sequences.from_arrays`) and check it."""
     known = _checked_alphabet(alphabet, alphabet_size)
     size = len(known) if known is not None else alphabet_size
-    documents = documents_of(data)
+    documents = documents_of(data, rule_of_arrays(None, missing_values))
     if not sum(map(len, documents.parts)):
         raise InputError("the data are empty: there is not one symbol in them")
-    codes, lengths, known = _encoded(documents.parts, known, size)
+    codes, lengths, known = _encoded(documents.parts, known, size, documents.rule)
     if any(isinstance(part, np.ndarray) and part.dtype.kind == "f" for part in documents.parts):
         note = "the data are whole numbers stored as floating-point numbers, and were taken as codes, not measurements"
         documents = documents._replace(notes=(*documents.notes, note))
     bounds = offsets_of(np.asarray(lengths if documents.lengths is None else documents.lengths))
     if offsets is not None:
+        if documents.n_missing:
+            raise InputError(
+                "where a value is missing a document ends already, and offsets would count it: leave offsets out, and "
+                "pass a list of the documents, [data[a:b] for a, b in zip(offsets[:-1], offsets[1:])]"
+            )
         if len(bounds) > 2:
             raise InputError("offsets go with one long array of codes; a list of documents has its borders already")
         bounds = _checked_offsets(offsets, len(codes))
     size = len(known) if known is not None else size if size is not None else int(codes.max()) + 1
-    return Arrays(codes, bounds, size, known, provenance_of(documents, label))
+    about = provenance_of(documents, label)
+    if alphabet_size is None and (known is not None or size > LEAST_MARK):
+        about = noted(about, note_on_symbols(codes, known, "the data", documents.rule))
+    return Arrays(codes, bounds, size, known, about)
 
 
 def _encoded(
-    parts: list[Any], alphabet: tuple[Symbol, ...] | None, size: int | None
+    parts: list[Any], alphabet: tuple[Symbol, ...] | None, size: int | None, rule: MissingRule
 ) -> tuple[Array, Array, tuple[Symbol, ...] | None]:
     """Codes of all documents, the documents' lengths, and the alphabet, if there is one."""
     filled = next(part for part in parts if len(part))
@@ -66,30 +89,30 @@ def _encoded(
         joined = np.frombuffer(b"".join(parts), np.uint8)
         return narrow(joined, size), _lengths(parts), BYTES if size is None else alphabet
     if filled.dtype == object and not isinstance(filled[0], str):
-        _refuse_negative(parts)
+        _refuse_negative(parts, rule)
     if filled.dtype == object:
         return _encode_symbols([part.tolist() for part in parts], alphabet)
     if any(part.dtype.kind == "f" for part in parts):
-        parts = _codes_of_floats(parts)
-    parts = [whole_numbers(part) for part in parts]
+        parts = _codes_of_floats(parts, rule)
+    parts = [whole_numbers(part, rule) for part in parts]
     if size is None and any(int(part.max(initial=0)) > MAX_CODE for part in parts):  # no codes, but names of symbols
         return _encode_symbols([part.tolist() for part in parts], None)
     return *_join(parts, size), alphabet
 
 
-def _codes_of_floats(parts: list[Array]) -> list[Array]:
+def _codes_of_floats(parts: list[Array], rule: MissingRule) -> list[Array]:
     """Whole numbers that are stored as floats, as whole numbers."""
     for part in parts:
         bad = ~np.isfinite(part)
         if bad.any():
-            raise InputError(not_finite(int(bad.argmax()), part[bad.argmax()]))
+            raise rule.not_finite(int(bad.argmax()), part[bad.argmax()])
     if not are_whole(parts):
         raise InputError(
             "the data are floating-point numbers, but symbols are counted: make classes of them first, quantiles for "
             "example (in Python miscope.Series.from_arrays(data).quantise(4))"
         )
     if not are_codes(parts):
-        raise unclear_numbers(parts)
+        raise unclear_numbers(parts, rule)
     return [part.astype(np.int64) for part in parts]
 
 
@@ -105,19 +128,19 @@ def check_parts(codes: Array, offsets: Array, alphabet_size: int, alphabet: tupl
         raise InputError(f"the alphabet has {len(alphabet)} symbols, but alphabet_size is {alphabet_size}")
 
 
-def whole_numbers(values: Any) -> Array:
+def whole_numbers(values: Any, rule: MissingRule = ONLY_MASKED) -> Array:
     """Return `values` as a one-dimensional array of integers none of which is negative, copied only if it must be."""
     array = np.asarray(values)
     if array.size == 0:
         return np.zeros(0, np.uint8)
     if array.dtype.kind == "f":
-        array = _codes_of_floats([array])[0]
+        array = _codes_of_floats([array], rule)[0]
     if array.dtype.kind not in "iub":
         raise InputError(f"the data are not integers but {array.dtype}; pass integer codes, or symbols as str")
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
     if array.dtype.kind == "i":
-        _refuse_negative([array])
+        _refuse_negative([array], rule)
     return np.ascontiguousarray(array)
 
 
@@ -127,9 +150,7 @@ def narrow(codes: Array, alphabet_size: int | None) -> Array:
     if codes.dtype.kind == "i" or np.iinfo(codes.dtype).max >= limit:
         largest = int(codes.max(initial=0))
         if largest > MAX_CODE:
-            raise InputError(
-                f"the code {largest} is too large: codes go up to {MAX_CODE}; number the symbols 0, 1, 2, …"
-            )
+            raise too_large(largest)
         if largest >= limit:
             raise InputError(
                 f"the code {largest} is outside an alphabet of {limit} symbols, whose codes are 0 to {limit - 1}; "
@@ -140,15 +161,21 @@ def narrow(codes: Array, alphabet_size: int | None) -> Array:
     return codes.astype(code_dtype(int(codes.max(initial=0)) + 1 if alphabet_size is None else alphabet_size))
 
 
-def _refuse_negative(arrays: list[Array]) -> None:
+def too_large(code: int) -> InputError:
+    """Say that a whole number is too large for a code."""
+    return InputError(f"the code {code} is too large: codes go up to {MAX_CODE}; number the symbols 0, 1, 2, …")
+
+
+def _refuse_negative(arrays: list[Array], rule: MissingRule) -> None:
     for array in arrays:
         for piece in pieces(len(array)):
             negative = array[piece] < 0
             if negative.any():
                 at = piece.start + int(negative.argmax())
+                anew = "as_='symbols'" if rule.file else "np.unique(data, return_inverse=True)[1]"
                 raise InputError(
-                    f"negative code {array[at]} at position {at}: codes are 0, 1, 2, …; leave missing values out, or "
-                    "number the symbols anew with np.unique(data, return_inverse=True)[1]"
+                    f"negative code {array[at]} at position {at}: codes are 0, 1, 2, …; {anew} numbers the symbols "
+                    f"anew; if {array[at]} marks what is missing, {rule.named([array[at]])} leaves it out"
                 )
 
 

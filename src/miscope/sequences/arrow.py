@@ -11,8 +11,10 @@ import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
 from miscope.errors import FormatError, InputError
-from miscope.sequences.arrays import narrow, whole_numbers
+from miscope.sequences.arrays import narrow
+from miscope.sequences.arrow_types import is_lists, plain
 from miscope.sequences.codes import Array
+from miscope.sequences.columns import codes_of_lists
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import name_of
 from miscope.sequences.streams import can_be_mapped, open_seekable
@@ -48,10 +50,8 @@ def open_file(file: str, column: str | None = None) -> tuple[Array, Array, int, 
     path = name_of(file)
     try:
         table = _read_table(file)
-        rows = _list_column(table, column)
-        rows.validate(full=True)
-        codes, offsets = _arrays(rows)
-        return codes, offsets, *_described(table.schema.metadata or {}, codes, Path(path).name)
+        codes, offsets, alphabet = codes_of_lists(map(plain, _list_column(table, column)), mapped=True, named=True)
+        return codes, offsets, *_described(table.schema.metadata or {}, codes, alphabet, Path(path).name)
     except FileNotFoundError as error:
         raise InputError(f"cannot open {path!r}: there is no such file") from error
     except PermissionError as error:
@@ -94,12 +94,10 @@ def _opened(file: str) -> Any:
         return pa.BufferReader(opened.read())
 
 
-def _list_column(table: Any, column: str | None) -> Any:
-    """Return the one column of lists of integers as one array."""
-    import pyarrow as pa
-
+def _list_column(table: Any, column: str | None) -> list[Any]:
+    """Return the arrays of the one column of lists of integers."""
     types = {field.name: field.type for field in table.schema}
-    lists = [name for name, kind in types.items() if _is_list(kind)]
+    lists = [name for name, kind in types.items() if is_lists(kind)]
     if column is None and len(lists) != 1:
         found = (
             f"{len(lists)} columns of lists of integers ({', '.join(lists)})"
@@ -113,40 +111,15 @@ def _list_column(table: Any, column: str | None) -> Any:
     chunks = [chunk for chunk in table.column(name).chunks if len(chunk)]
     if not chunks:
         raise FormatError("it has not one document")
-    return chunks[0] if len(chunks) == 1 else pa.concat_arrays([_large(chunk) for chunk in chunks])
+    return chunks
 
 
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return bool(is_list and pa.types.is_integer(kind.value_type))
-
-
-def _large(chunk: Any) -> Any:
-    """Make a list array a large-list array, whose offsets can count more than 2³¹ symbols when chunks are joined."""
-    import pyarrow as pa
-
-    return chunk.cast(pa.large_list(chunk.type.value_type))
-
-
-def _arrays(rows: Any) -> tuple[Array, Array]:
-    """Look at the buffers of a list array as codes and offsets."""
-    if rows.null_count or rows.values.null_count:
-        raise FormatError("it has missing values (nulls); leave them out first")
-    raw = np.frombuffer(rows.buffers()[1], f"i{rows.offsets.type.bit_width // 8}")
-    offsets = raw[rows.offset : rows.offset + len(rows) + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
-    values = rows.values.slice(first, last - first).to_numpy()
-    if len(values) == 0:
-        raise FormatError("there is not one symbol in it")
-    return narrow(whole_numbers(values), None), (offsets - first if first else offsets).astype(np.int64, copy=False)
-
-
-def _described(metadata: dict[bytes, bytes], codes: Array, label: str) -> tuple[int, Any, dict[str, Any]]:
+def _described(
+    metadata: dict[bytes, bytes], codes: Array, names: tuple[int, ...] | None, label: str
+) -> tuple[int, Any, dict[str, Any]]:
     """Read what `save` wrote beside the codes; for foreign files say what can be said."""
     if b"miscope" not in metadata:
-        return int(codes.max()) + 1, None, {"reader": "Sequences.open", "label": label}
+        return int(codes.max()) + 1, names, {"reader": "Sequences.open", "label": label}
     try:
         said = json.loads(metadata[b"miscope"])
         kind, version = said["format"], said["version"]

@@ -11,6 +11,7 @@ __all__ = [
     "check_document_type",
     "check_value_type",
     "is_lists",
+    "is_lists_of_floats",
     "is_real",
     "is_string_lists",
     "is_text",
@@ -163,8 +164,16 @@ def is_real(kind: Any) -> bool:
 
 
 def is_lists(kind: Any) -> bool:
-    """Whether an Arrow type is one of lists of whole numbers."""
-    return bool(_holds_lists(kind) and _types().is_integer(kind.value_type))
+    """Whether an Arrow type is one of lists of whole numbers, or of truth values."""
+    if not _holds_lists(kind):
+        return False
+    values = plain_type(kind.value_type)
+    return bool(is_whole(values) or _types().is_boolean(values))
+
+
+def is_lists_of_floats(kind: Any) -> bool:
+    """Whether an Arrow type is one of lists of numbers with fractions."""
+    return bool(_holds_lists(kind) and _types().is_floating(kind.value_type))
 
 
 def is_string_lists(kind: Any) -> bool:

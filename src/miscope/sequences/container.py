@@ -15,6 +15,7 @@ from miscope.errors import InputError
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
 from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
+from miscope.sequences.sources import file_name
 
 __all__ = ["Sequences"]
 
@@ -66,6 +67,7 @@ class Sequences:
         alphabet: Sequence[Symbol] | None = None,
         alphabet_size: int | None = None,
         label: str | None = None,
+        missing_values: Any = None,
     ) -> Sequences:
         """Make sequences of what is in memory.
 
@@ -103,14 +105,22 @@ class Sequences:
             Number of kinds of symbols that there may be; by default the largest code + 1.
         label
             What to call the data in results.
+        missing_values
+            What stands for a missing value besides: a number or a label, or several, such as ``[-1, "lost"]``. A new
+            document begins behind it.
 
         Raises
         ------
         InputError
             The data are empty, negative, not whole numbers or not inside the alphabet, the offsets do not fit, or the
             data can be read in two ways: the message says how to write either.
+
+        Warns
+        -----
+        MiscopeWarning
+            A number such as 99 repeats far outside all others, and is not named as missing.
         """
-        return cls(*from_anything(data, offsets, alphabet, alphabet_size, label))
+        return cls(*from_anything(data, offsets, alphabet, alphabet_size, label, missing_values))
 
     @property
     def n_symbols(self) -> int:
@@ -332,7 +342,8 @@ class Sequences:
         """Open an Arrow file, memory-mapped: nothing is copied, whatever its size.
 
         Opens what `save` wrote, and any other Arrow IPC file or stream with a column of lists of integers, such as a
-        tokenised Hugging Face data set. (Those are copied if they have several batches or another type of integer.)
+        tokenised Hugging Face data set. (Those are copied if they have several batches or integers of 64 bits. Integers
+        beyond 2**32 - 1 are symbols, as in `from_arrays`.)
 
         Examples
         --------
@@ -353,7 +364,7 @@ class Sequences:
         FormatError
             The file is no such file, or is damaged; the message says what it is.
         """
-        return cls(*arrow.open_file(os.fspath(path), column))
+        return cls(*arrow.open_file(file_name(path), column))
 
     def _with(self, codes: Array, offsets: Array, label: str, **more: Any) -> Sequences:
         """Other documents of the same symbols."""

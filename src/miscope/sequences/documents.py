@@ -7,28 +7,31 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError
-from miscope.sequences.array_likes import Values, is_nothing, is_number, numbers, split, unwrapped
+from miscope.sequences.array_likes import Values, is_nothing, is_number, split, unwrapped
 from miscope.sequences.codes import Array
+from miscope.sequences.missing import ONLY_MASKED, MissingRule
 from miscope.sequences.two_readings import are_labels, are_long, refuse_paths
 
-__all__ = ["Documents", "documents_of", "is_real", "not_finite", "numbers_of", "provenance_of"]
+__all__ = ["Documents", "documents_of", "is_real", "numbers_of", "provenance_of"]
 
 
 class Documents(NamedTuple):
     """Documents, each a str or bytes (characters), or an array of one dimension: numbers, or objects (symbols).
 
     Where `lengths` are given, all documents stand in one array, `parts[0]`. What is missing ends a document, and is
-    left out. `notes` say what was taken for what, where another reading is thinkable.
+    left out; `rule` says what that is besides masked places. `notes` say what was taken for what, where another reading
+    is thinkable.
     """
 
     parts: list[Any]
     lengths: Array | None = None
     n_missing: int = 0
     notes: tuple[str, ...] = ()
+    rule: MissingRule = ONLY_MASKED
 
 
-def documents_of(data: Any) -> Documents:
-    """Sort out what somebody holds in memory.
+def documents_of(data: Any, rule: MissingRule = ONLY_MASKED) -> Documents:
+    """Sort out what somebody holds in memory, and cut it where something is missing by this rule.
 
     >>> documents_of(np.ma.masked_equal([0, 1, 9, 1], 9)).parts
     [array([0, 1]), array([1])]
@@ -43,13 +46,13 @@ def documents_of(data: Any) -> Documents:
         return data
     held = unwrapped(data)
     if isinstance(held, Values):
-        return _of_values(held)
+        return _broken(_of_values(held), rule)
     if isinstance(held, str):
         refuse_paths([held])
-    return _of_list(held) if isinstance(held, list) else Documents([held])
+    return _broken(_of_list(held) if isinstance(held, list) else Documents([held]), rule)
 
 
-def numbers_of(data: Any) -> Documents:
+def numbers_of(data: Any, rule: MissingRule = ONLY_MASKED) -> Documents:
     """Sort out real numbers: documents of one dimension, or of two, moments and channels.
 
     >>> numbers_of([[0, 1], [0.5]]).parts
@@ -60,8 +63,10 @@ def numbers_of(data: Any) -> Documents:
     InputError
         They are no numbers, or have too many dimensions.
     """
+    if isinstance(data, Documents):
+        return data
     held = unwrapped(data)
-    if isinstance(held, list) and held and not all(map(is_number, held)):
+    if isinstance(held, list) and held:
         documents = [_real(item) for item in held]
         notes: tuple[str, ...] = ()
     else:
@@ -75,7 +80,7 @@ def numbers_of(data: Any) -> Documents:
     if any(values.ndim not in (1, 2) for values, _ in documents):
         raise InputError("a document of numbers has one dimension, or two: moments and channels")
     n_missing = sum(0 if missing is None else int(missing.sum()) for _, missing in documents)
-    return Documents([part for each in documents for part in split(*each)], None, n_missing, notes)
+    return _broken(Documents([part for each in documents for part in split(*each)], None, n_missing, notes), rule)
 
 
 def is_real(held: Any) -> bool:
@@ -88,8 +93,6 @@ def is_real(held: Any) -> bool:
         return bool(held.values.dtype.kind == "f")
     if not isinstance(held, list) or any(isinstance(item, str | bytes) for item in held):
         return False
-    if all(map(is_number, held)):
-        return any(isinstance(item, float | np.floating) or hasattr(item, "is_floating_point") for item in held)
     return any(is_real(unwrapped(item)) for item in held if not is_number(item) and item is not None)
 
 
@@ -100,7 +103,7 @@ def _real(item: Any) -> Values:
             raise TypeError
         held = unwrapped(item)
         if isinstance(held, list):
-            held = Values(numbers(held)) if all(map(is_number, held)) else unwrapped(np.asarray(held))
+            held = unwrapped(np.asarray(held))
         if isinstance(held, str | bytes | list) or (held.values.dtype.kind not in "fiub" and held.values.size):
             raise TypeError
         return Values(held.values.astype(np.float64, copy=False), held.missing)
@@ -113,16 +116,29 @@ def provenance_of(documents: Documents, label: str | None) -> dict[str, Any]:
     about: dict[str, Any] = {} if label is None else {"label": label}
     if documents.n_missing:
         about["missing"] = {"how": "break", "dropped": documents.n_missing}
+        about["missing"] |= {"values": list(documents.rule.marks.words)} if documents.rule.marks.words else {}
     return about | ({"notes": list(documents.notes)} if documents.notes else {})
 
 
-def not_finite(position: int, value: Any) -> str:
-    """Say that a number is missing or infinite, and what to do."""
-    return (
-        f"value {position} is {value}: leave out what is missing or infinite, or fill it, first; where it marks what "
-        "is missing, save the data as a table, whose empty fields begin new documents, or in Python pass "
-        "numpy.ma.masked_invalid(data)"
-    )
+def _broken(found: Documents, rule: MissingRule) -> Documents:
+    """The documents, cut where a value is missing by this rule."""
+    found = found._replace(rule=rule)
+    if not rule.marks.words and not rule.nan:
+        return found
+    if any(isinstance(part, str | bytes) for part in found.parts):
+        if rule.marks.words:
+            raise InputError("missing_values is for numbers and labels, not for texts: pass a list of their pieces")
+        return found
+    parts = found.parts if found.lengths is None else np.split(found.parts[0], np.cumsum(found.lengths)[:-1])
+    missing = [rule.of_array(part) for part in parts]
+    n_missing = sum(int(np.count_nonzero(each)) for each in missing)
+    if not n_missing:
+        return found
+    if rule.refuse:
+        at = int(np.argmax(np.concatenate(missing)))
+        raise InputError(f"value {at} of {rule.file!r} is missing: let documents break there, with missing='break'")
+    cut = [part for each in zip(parts, missing, strict=True) for part in split(*each)]
+    return found._replace(parts=cut, lengths=None, n_missing=found.n_missing + n_missing)
 
 
 def _of_values(held: Values) -> Documents:
@@ -167,8 +183,6 @@ def _of_list(items: list[Any]) -> Documents:
         return _of_strings(items)
     if all(isinstance(item, bytes | bytearray) for item in items):
         return _of_bytes(items)
-    if all(map(is_number, items)):
-        return Documents([numbers(items)])
     parts, n_missing = list[Any](), 0
     for item in items:
         if isinstance(item, str | bytes):
@@ -191,9 +205,7 @@ def _one_document(item: Any) -> list[Values]:
     if isinstance(held, list):
         if all(isinstance(symbol, str) for symbol in held) and held:
             return [Values(np.array(held, object))]
-        if not all(map(is_number, held)):
-            return _nested(held)
-        return [Values(numbers(held) if held else np.zeros(0, np.uint8))]
+        return _nested(held) if held else [Values(np.zeros(0, np.uint8))]
     assert isinstance(held, Values)
     values, missing = held
     if values.ndim == 2 and 1 in values.shape:  # MATLAB has no other

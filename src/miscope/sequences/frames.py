@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from functools import partial
+from numbers import Integral
 from typing import Any, Protocol
 
 from miscope.errors import InputError
 
-__all__ = ["Frame", "is_frame", "only_column", "only_other", "to_arrow"]
+__all__ = ["Frame", "is_frame", "only_column", "only_other", "refuse_mapping", "to_arrow"]
 
 _OFFERED = ("iloc", "get_column", "to_arrow", "column_names", "to_pandas", "collect")
 """Beside its columns, a data frame or a table has one of these."""
 
+_LARGEST = 10**76
 _DATA_SET = ("column_names", "with_format", "features")
 """What a data set of Hugging Face's has."""
 
@@ -56,6 +59,25 @@ def only_column(frame: Any) -> Any:
             f"read_table(frame, column={example}, document=…) make sequences of it"
         )
     return frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[names[0]]
+
+
+def refuse_mapping(data: Any) -> None:
+    """Refuse what holds several data under names, such as a dict, or the splits of a data set.
+
+    >>> refuse_mapping({"train": [0, 1], "test": [1]})
+    Traceback (most recent call last):
+    ...
+    miscope.errors.InputError: the data are a dict with the names train, test: pass one of them, data['train']
+
+    Raises
+    ------
+    InputError
+        It is a mapping.
+    """
+    if isinstance(data, Mapping):
+        names = ", ".join(map(str, list(data)[:5])) + (", …" if len(data) > 5 else "")
+        example = f"the names {names}: pass one of them, data[{next(iter(data))!r}]" if data else "nothing in it"
+        raise InputError(f"the data are a {type(data).__name__} with {example}")
 
 
 def to_arrow(frame: Any, wanted: Collection[str] | None = None) -> Any:
@@ -129,12 +151,27 @@ def _converted(name: str, taken: Callable[[], Any]) -> Any:
         column = column.to_arrow() if hasattr(column, "to_arrow") else column
         if isinstance(column, pa.Array | pa.ChunkedArray):
             return column
-        return pa.array(column, from_pandas=True)
+        try:
+            return pa.array(column, from_pandas=True)
+        except OverflowError:
+            return pa.array([_any_size(value) for value in column], from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"the data frame cannot be read as a table (column {name}: {_plain(error)}): make all values of a "
             "column numbers, or all of them strings"
         ) from error
+
+
+def _any_size(value: Any) -> Any:
+    """Whole numbers, also in lists, as decimals, which Arrow has up to 76 digits."""
+    if isinstance(value, list | tuple):
+        return [_any_size(each) for each in value]
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return value
+    whole = int(value)
+    if abs(whole) >= _LARGEST:
+        raise OverflowError("a whole number of more than 76 digits; write such numbers as strings")
+    return Decimal(whole)
 
 
 def _is_data_set(data: Any) -> bool:

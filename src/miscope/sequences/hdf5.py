@@ -13,8 +13,9 @@ from miscope.sequences.array_files import choose, columns, made_of, of_cells
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import code_dtype
 from miscope.sequences.container import Sequences
+from miscope.sequences.missing import rule_of_arrays
 from miscope.sequences.series import Series
-from miscope.sequences.sources import Progress, label_of, name_of, size_of, split_part
+from miscope.sequences.sources import Progress, file_name, label_of, name_of, size_of, split_part
 from miscope.sequences.streams import open_seekable
 
 __all__ = ["read_hdf5", "read_opened"]
@@ -32,6 +33,8 @@ def read_hdf5(
     label: str | None = None,
     progress: Progress | None = None,
     as_: str | None = None,
+    missing: str | None = None,
+    missing_values: Any = None,
 ) -> Sequences | Series:
     """Read an array of an HDF5 file (.h5, .hdf5, .nwb): 1-D is one document, 2-D one document a row.
 
@@ -62,12 +65,15 @@ def read_hdf5(
         Called now and then with the number of bytes done and in all.
     as_
         As in `read_npy`: by default whole numbers are symbols, and numbers with fractions numbers.
+    missing, missing_values
+        As in `read_npy`: what is missing, and begins a new document.
 
     Returns
     -------
     Sequences or Series
         `Sequences` of whole numbers (also where they are stored with fractions), truth values, enumerations and
-        strings, each of which is a symbol; a `Series` of numbers with fractions. Arrays are read a part at a time, and
+        strings, each of which is a symbol; a `Series` of numbers with fractions. Lists of any length in a 1-D array are
+        a document each. Arrays are read a part at a time, and
         of codes only codes are kept.
 
     Raises
@@ -79,7 +85,7 @@ def read_hdf5(
     MissingExtraError
         h5py is not installed.
     """
-    file, variable = split_part(os.fspath(path), variable)
+    file, variable = split_part(file_name(path), variable)
     with open_seekable(file) as opened:
         variable, data = read_opened(opened, variable, file, progress)
     provenance = {
@@ -88,7 +94,8 @@ def read_hdf5(
         "variable": variable,
         "sources": [{"name": name_of(file), "bytes": size_of(file)}],
     }
-    return made_of(data, alphabet, alphabet_size, as_, f"{name_of(file)}:{variable}", provenance)
+    rule = rule_of_arrays(missing, missing_values, f"{name_of(file)}:{variable}")
+    return made_of(data, alphabet, alphabet_size, as_, rule, provenance)
 
 
 def read_opened(
@@ -154,7 +161,7 @@ def _documents(held: Any, variable: str, name: str, progress: Progress | None) -
         return _of_matlab(item, kind, held, name)
     index = held.get(f"{variable}_index")
     values = _values(item, name, progress)
-    if index is None or item.ndim != 1:
+    if index is None or item.ndim != 1 or isinstance(values, list):
         return values
     return _cut(values, np.asarray(index[()]), f"{name}_index")
 
@@ -184,10 +191,40 @@ def _values(item: Any, name: str, progress: Progress | None) -> Any:
         table = {value: symbol for symbol, value in named.items()}
         return np.array([table[value] for value in item[()].ravel().tolist()]).reshape(item.shape)
     if h5py.check_string_dtype(item.dtype) is not None:
-        return np.array([each for part in _parts(item.asstr()) for each in part.ravel()], dtype=str).reshape(item.shape)
+        return _strings(item, name)
+    if h5py.check_vlen_dtype(item.dtype) is not None:
+        return _lists(item, h5py.check_vlen_dtype(item.dtype), name)
+    if h5py.check_ref_dtype(item.dtype) is not None:
+        raise InputError(f"{name!r} holds references to other arrays of the file: name one of these")
     if item.dtype.kind not in "iufb":
         raise InputError(f"{name!r} holds {item.dtype}, which are neither symbols nor real numbers")
     return _numbers(item, progress)
+
+
+def _strings(item: Any, name: str) -> np.ndarray[Any, Any]:
+    try:
+        rows = [each for part in _parts(item.asstr("utf-8")) for each in part.ravel()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name!r} holds strings that are not UTF-8 ({error.reason}): write them as UTF-8") from error
+    return np.array(rows, dtype=str).reshape(item.shape)
+
+
+def _lists(item: Any, kind: Any, name: str) -> list[Any]:
+    """Arrays or lists of strings of any length, each of them a document."""
+    import h5py
+
+    of_strings = h5py.check_string_dtype(np.dtype(kind)) is not None
+    if item.ndim != 1 or not (of_strings or np.dtype(kind).kind in "iufb"):
+        raise InputError(
+            f"{name!r} holds lists of {np.dtype(kind)} in {item.ndim} dimensions: documents are a 1-D array of lists "
+            "of numbers or of strings"
+        )
+    if not of_strings:
+        return list(item[()])
+    try:
+        return [[symbol.decode() for symbol in document] for document in item[()]]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name!r} holds strings that are not UTF-8 ({error.reason}): write them as UTF-8") from error
 
 
 def _parts(item: Any, progress: Progress | None = None, before: float = 0.0) -> Iterator[np.ndarray[Any, Any]]:

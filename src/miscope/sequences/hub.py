@@ -18,7 +18,7 @@ from miscope.sequences.container import Sequences
 from miscope.sequences.encoding import UNITS
 from miscope.sequences.hub_loading import load
 from miscope.sequences.hugging_face import explained, quiet
-from miscope.sequences.sources import Progress
+from miscope.sequences.sources import Progress, file_name
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 from miscope.sequences.tokens import encode_texts, sequences_of
 
@@ -116,7 +116,7 @@ def read_hub(
     _check_limit(limit)
     datasets = require("datasets", "hub", _PURPOSE)
     tokenizer = None if tokenizer is None else tokenizer_from(tokenizer)
-    name = os.path.expanduser(os.fspath(name))  # noqa: PTH111 - a Path would change names on the hub
+    name = os.path.expanduser(file_name(name))  # noqa: PTH111 - a Path would change names on the hub
     with quiet(datasets):
         data = load(datasets, name, config, split, streaming, revision)
         rows = _rows_of(data, name, split, column, limit, streaming)
@@ -173,10 +173,11 @@ def _read_codes(
     rows: Rows, tokenizer: Tokenizer | None, provenance: dict[str, Any], progress: Progress | None
 ) -> Sequences:
     try:
-        codes, offsets = codes_of_lists(_watched(rows, progress), isinstance(rows.chunks, list))
+        named = tokenizer is None and rows.alphabet is None
+        codes, offsets, names = codes_of_lists(_watched(rows, progress), isinstance(rows.chunks, list), named)
     except InputError as error:
         raise type(error)(f"cannot use the column {rows.column!r} of {provenance['label']}: {error}") from error
-    largest, alphabet = int(codes.max()), rows.alphabet
+    largest, alphabet = int(codes.max()), names if named else rows.alphabet
     if tokenizer is not None:
         tokenizer.check(largest, f"the column {rows.column!r}")
         alphabet, provenance = tokenizer.alphabet, {**provenance, "tokenizer": tokenizer.record}

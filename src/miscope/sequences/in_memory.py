@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,21 @@ import numpy as np
 from miscope.errors import InputError
 from miscope.sequences.array_likes import unwrapped
 from miscope.sequences.container import Sequences
-from miscope.sequences.documents import is_real
+from miscope.sequences.documents import Documents, documents_of, is_real, numbers_of
+from miscope.sequences.missing import ONLY_MASKED, MissingRule
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.series import Series
 from miscope.sequences.together import joined
 from miscope.sequences.two_readings import UnclearError, are_codes, are_whole
 
-__all__ = ["as_sequences", "data_of", "in_memory", "made_already", "refuse_codes"]
+__all__ = ["as_sequences", "data_of", "in_memory", "look_like_codes", "made_already", "refuse_codes"]
 
 _QUANTILES = 4
 
 
-def in_memory(data: Any, as_: str | None = None, label: str | None = None) -> Sequences | Series:
+def in_memory(
+    data: Any, as_: str | None = None, label: str | None = None, rule: MissingRule = ONLY_MASKED
+) -> Sequences | Series:
     """Take data as symbols or as real numbers, as they themselves say.
 
     Floating-point numbers with fractions are real numbers. Where all of them are whole, they are codes (MATLAB stores
@@ -43,6 +45,8 @@ def in_memory(data: Any, as_: str | None = None, label: str | None = None) -> Se
         What to make of them, in the grammar of `Conversion`: ``"symbols"``, ``"numbers"``, ``"quantiles:4"``, …
     label
         What to call the data in results.
+    rule
+        What is missing in them besides masked places; documents end there.
 
     Raises
     ------
@@ -52,22 +56,28 @@ def in_memory(data: Any, as_: str | None = None, label: str | None = None) -> Se
     conversion = None if as_ is None else Conversion.parse(as_)
     held = unwrapped(data)
     if conversion is not None and conversion.needs_numbers:
-        return conversion.apply(Series.from_arrays(held, label))
-    if not is_real(held):
-        return Sequences.from_arrays(held, label=label)
-    series = Series.from_arrays(held, label)
-    if not are_whole([series.values]):
-        if conversion is not None:
-            raise InputError(f"numbers with fractions are no symbols: make classes of them, such as {_CLASSES}")
-        return series
-    if conversion is None:
-        return Sequences.from_arrays(held, label=label)
-    codes, alphabet = series.values.astype(np.int64).reshape(-1), None
-    if codes.min() < 0:
-        kinds, codes = np.unique(codes, return_inverse=True)
-        alphabet = kinds.tolist()
-    made = Sequences.from_arrays(codes, series.offsets, alphabet)
-    return dataclasses.replace(made, provenance=series.provenance)
+        return conversion.apply(Series.from_arrays(numbers_of(held, rule), label))
+    if is_real(held):
+        found = numbers_of(held, rule)
+        if not are_whole(found.parts):
+            if conversion is not None and all(np.isfinite(part).all() for part in found.parts):
+                raise InputError(f"numbers with fractions are no symbols: make classes of them, such as {_CLASSES}")
+            return Series.from_arrays(found, label)
+    documents = documents_of(held, rule)
+    return Sequences.from_arrays(documents, label=label) if conversion is None else _symbols(documents, label)
+
+
+def _symbols(documents: Documents, label: str | None) -> Sequences:
+    """Each whole number a symbol, negative ones too, and those that are stored as floating-point numbers."""
+    parts, alphabet = documents.parts, None
+    if all(isinstance(part, np.ndarray) and part.dtype.kind in "if" for part in parts) and parts:
+        lengths = np.array(list(map(len, parts))) if documents.lengths is None else documents.lengths
+        codes = np.concatenate([part.astype(np.int64, copy=False) for part in parts])
+        if codes.min(initial=0) < 0:
+            kinds, codes = np.unique(codes, return_inverse=True)
+            alphabet = kinds.tolist()
+        documents = documents._replace(parts=[codes], lengths=lengths)
+    return Sequences.from_arrays(documents, None, alphabet, label=label)
 
 
 _CLASSES = "as_='quantiles:4'"
@@ -126,6 +136,15 @@ def as_sequences(source: Any, n_quantiles: int | None = None) -> Sequences:
     return made
 
 
+def look_like_codes(series: Series) -> bool:
+    """Whether the numbers of a series are whole, and of few kinds.
+
+    >>> look_like_codes(Series.from_arrays([0, 1, 1] * 9)), look_like_codes(Series.from_arrays([0.5, 1.0]))
+    (True, False)
+    """
+    return series.n_channels == 1 and are_whole([series.values]) and are_codes([series.values.reshape(-1)])
+
+
 def refuse_codes(series: Series) -> None:
     """Refuse a series whose numbers look like codes, where it would be cut without anybody having said so.
 
@@ -134,7 +153,7 @@ def refuse_codes(series: Series) -> None:
     UnclearError
         Its values are whole, and of few kinds.
     """
-    if series.n_channels == 1 and are_whole([series.values]) and are_codes([series.values.reshape(-1)]):
+    if look_like_codes(series):
         raise UnclearError(
             "the values of the series are whole numbers of few kinds: if they are codes of symbols, read them with "
             "as_='symbols'; if they are measurements, cut them, as_='quantiles:4' (of a Series in Python: "

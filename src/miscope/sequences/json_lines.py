@@ -68,11 +68,35 @@ class JsonFile(TableFile):
                 value = _row(line).get(name)
                 if isinstance(value, float):
                     raise NotOfTypeError
-                if isinstance(value, int) and abs(value) >= LARGEST:
-                    raise InputError(
-                        f"line {number:,} of {self.name!r} has a whole number of more than 76 digits in {name!r}: "
-                        "write such numbers as strings"
-                    )
+                self._check_size(number, name, value)
+
+    def widen_lists(self, name: str) -> None:
+        """Read lists in this column as whole numbers of any size.
+
+        Raises
+        ------
+        InputError
+            Something in them is no whole number, or of more than 76 digits.
+        """
+        import pyarrow as pa
+
+        with self._input.open() as stream:
+            for number, line in enumerate(stream, 1):
+                for value in _row(line).get(name) or ():
+                    if isinstance(value, bool) or not isinstance(value, int | None):
+                        raise InputError(
+                            f"line {number:,} of {self.name!r} has {value!r} in a list of {name!r}: lists hold codes, "
+                            "which are whole numbers, or strings; for numbers write a row each"
+                        )
+                    self._check_size(number, name, value)
+        self.types[name] = pa.list_(pa.decimal256(76, 0))
+
+    def _check_size(self, line: int, name: str, value: Any) -> None:
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise InputError(
+                f"line {line:,} of {self.name!r} has a whole number of more than 76 digits in {name!r}: write such "
+                "numbers as strings"
+            )
 
     @contextmanager
     def _explained(self, wanted: Any = None) -> Iterator[None]:
@@ -174,7 +198,10 @@ def _kind(value: Any) -> str | None:
         return "a truth value"
     if isinstance(value, int | float):
         return "a number"
-    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, list):
+        held = sorted({kind for kind in map(_kind, value) if kind is not None})
+        return f"a list with {' and '.join(held)}" if held else None
+    return "a string" if isinstance(value, str) else "an object"
 
 
 def _as_written(kind: Any) -> Any:

@@ -12,8 +12,9 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import HEAD, has_hdf5_at
 from miscope.sequences.hdf5 import read_opened
+from miscope.sequences.missing import rule_of_arrays
 from miscope.sequences.series import Series
-from miscope.sequences.sources import Progress, label_of, name_of, split_part
+from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, open_seekable
 
 __all__ = ["read_mat"]
@@ -27,6 +28,8 @@ def read_mat(
     label: str | None = None,
     progress: Progress | None = None,
     as_: str | None = None,
+    missing: str | None = None,
+    missing_values: Any = None,
 ) -> Sequences | Series:
     """Read a variable of a MATLAB file (.mat): one document a vector, a column of a matrix, or a cell.
 
@@ -60,6 +63,8 @@ def read_mat(
         Called now and then with the number of bytes done and in all.
     as_
         As in `read_npy`: by default whole numbers are symbols, and numbers with fractions numbers.
+    missing, missing_values
+        As in `read_npy`: what is missing, and begins a new document.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def read_mat(
     MissingExtraError
         The file is of version 7.3, and h5py is not installed.
     """
-    file, variable = split_part(os.fspath(path), variable)
+    file, variable = split_part(file_name(path), variable)
     records: list[dict[str, Any]] = []
     with open_seekable(file, Meter([file], progress), records) as opened:
         start = opened.read(HEAD)
@@ -94,7 +99,8 @@ def read_mat(
         "variable": variable,
         "sources": records,
     }
-    return made_of(data, alphabet, alphabet_size, as_, name, provenance)
+    rule = rule_of_arrays(missing, missing_values, name)
+    return made_of(data, alphabet, alphabet_size, as_, rule, provenance)
 
 
 def _read(opened: IO[bytes], variable: str | None, file: str) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ from miscope.sequences.matlab import read_mat
 from miscope.sequences.notes import noted
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
-from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, shown, split_part
+from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, names_of, shown, split_part
 from miscope.sequences.streams import Meter, head_of
 from miscope.sequences.table_files import open_table
 from miscope.sequences.tables import read_table
@@ -133,7 +133,7 @@ def read(path: Paths | Frame, *, format: str | None = None, **options: Any) -> S
     if is_frame(path):
         kind = "table"
     else:
-        path = _one_or_list(path)  # type: ignore[arg-type]
+        path = _one_or_list(path)
         kind = _kind_of_all(path, options, format, notes)
     reader = READERS[kind]
     known = _options_of(reader)
@@ -158,11 +158,9 @@ def read(path: Paths | Frame, *, format: str | None = None, **options: Any) -> S
     return dataclasses.replace(made, provenance=noted({**made.provenance, "label": label}, notes))
 
 
-def _one_or_list(path: Paths) -> Paths:
-    if isinstance(path, str | os.PathLike):
-        return path
-    several = list(path)
-    return several[0] if len(several) == 1 else several
+def _one_or_list(path: Any) -> str | list[str]:
+    names = names_of(path)
+    return names[0] if len(names) == 1 else names
 
 
 def _kind_of_all(path: Paths, options: dict[str, Any], asked: str | None, notes: list[str]) -> str:

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from miscope.errors import InputError
 from miscope.sequences.codes import code_dtype, offsets_of
 from miscope.sequences.container import Sequences
-from miscope.sequences.documents import not_finite, numbers_of, provenance_of
+from miscope.sequences.documents import numbers_of, provenance_of
+from miscope.sequences.missing import note_on_constants, rule_of_arrays
+from miscope.sequences.notes import noted
 
 __all__ = ["Series"]
 
@@ -57,7 +59,7 @@ class Series:
             raise InputError(f"offsets must ascend from 0 to the number of values, {len(self.values)}")
 
     @classmethod
-    def from_arrays(cls, data: Any, label: str | None = None) -> Series:
+    def from_arrays(cls, data: Any, label: str | None = None, missing_values: Any = None) -> Series:
         """Make a series of what is in memory.
 
         Parameters
@@ -69,13 +71,21 @@ class Series:
             begins.
         label
             What to call the data in results.
+        missing_values
+            What stands for a missing value besides: a number, or several, such as ``[-9999, numpy.nan]``. A new
+            document begins behind it.
 
         Raises
         ------
         InputError
             The data are empty, hold what is no finite number, or documents have different numbers of channels.
+
+        Warns
+        -----
+        MiscopeWarning
+            A constant repeats far outside all other numbers, and is not named as missing.
         """
-        found = numbers_of(data)
+        found = numbers_of(data, rule_of_arrays(None, missing_values))
         documents = found.parts
         if len({document.shape[1:] for document in documents}) > 1:
             raise InputError("the documents have different numbers of channels")
@@ -85,9 +95,11 @@ class Series:
         bad = ~np.isfinite(values)
         if bad.any():
             at = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
-            raise InputError(not_finite(at, values[at]))
+            raise found.rule.not_finite(at, values[at])
         offsets = offsets_of(np.array([len(document) for document in documents], np.int64))
-        return cls(values, offsets, provenance_of(found, label))
+        channels = values.reshape(len(values), -1).T
+        notes = [note for channel in channels for note in note_on_constants(channel, "the data", rule=found.rule)]
+        return cls(values, offsets, noted(provenance_of(found, label), notes))
 
     @property
     def n_values(self) -> int:

@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from miscope.errors import InputError
 from miscope.formats import DATA
 from miscope.sequences.compression import SUFFIXES as PACKED
-from miscope.sequences.frames import is_frame
+from miscope.sequences.frames import is_frame, refuse_mapping
 from miscope.sequences.remote import expand_url, is_url, public, refuse_cut, size_of_url
 
 __all__ = [
@@ -19,11 +20,13 @@ __all__ = [
     "Paths",
     "Progress",
     "expand",
+    "file_name",
     "gives_once",
     "has_suffix",
     "is_regular",
     "label_of",
     "name_of",
+    "names_of",
     "shown",
     "size_of",
     "split_part",
@@ -42,13 +45,62 @@ _HOLDER = re.compile(
 
 def expand(paths: Paths) -> list[str]:
     """Return the files that `paths` stands for: globs and addresses expanded and sorted, everything else as it is."""
-    if is_frame(paths):
-        raise InputError("a data frame is no file: read_table(frame, column='name') reads a column of it")
-    one = isinstance(paths, str | os.PathLike)
-    files = [file for path in ([paths] if one else paths) for file in _expand_one(os.fspath(path))]  # type: ignore[arg-type,union-attr]
+    files = [file for path in names_of(paths) for file in _expand_one(path)]
     if not files:
         raise InputError("there are no files to read; pass at least one path")
     return files
+
+
+def names_of(paths: Any) -> list[str]:
+    """The names that a person gave, one or several.
+
+    >>> names_of("a.txt"), names_of(Path(name) for name in ("a.txt", "b.txt"))
+    (['a.txt'], ['a.txt', 'b.txt'])
+
+    Raises
+    ------
+    InputError
+        They are no names of files, but data, or a stream.
+    """
+    if isinstance(paths, str | os.PathLike):
+        return [file_name(paths)]
+    if is_frame(paths):
+        raise InputError("a data frame is no file: read_table(frame, column='name') reads a column of it")
+    refuse_mapping(paths)
+    if isinstance(paths, bytes | bytearray) or hasattr(paths, "read") or not isinstance(paths, Iterable):
+        raise _no_name(paths)
+    return [file_name(path) for path in paths]
+
+
+def file_name(path: Any) -> str:
+    """The name of one file as text.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise _no_name(path)
+    return os.fsdecode(path)
+
+
+def _no_name(given: Any) -> InputError:
+    """Say what takes what is no name of a file: an open file, or data in memory."""
+    if hasattr(given, "read"):
+        return InputError(
+            f"a {type(given).__name__} is no name of a file: pass the file's name; what is in memory only is data "
+            "once it is read, as in Sequences.from_arrays(file.read())"
+        )
+    return InputError(
+        f"{_briefly(given)} is no name of a file: pass a str or a Path, or a list of them; for data in memory there "
+        "are miscope.measure(data), Sequences.from_arrays(data), Series.from_arrays(data), and read_table(frame)"
+    )
+
+
+def _briefly(given: Any) -> str:
+    shown_short = repr(given) if given is None or isinstance(given, int | float) else ""
+    return shown_short or f"a value of type {type(given).__name__}"
 
 
 def _expand_one(path: str) -> list[str]:

@@ -95,9 +95,11 @@ def read_string_lists(
 
 
 def read_lists(
-    tables: list[TableFile], column: str, refuse_missing: bool, alphabet_size: int | None
-) -> tuple[Array, Array, dict[str, Any]]:
-    """Codes, offsets, and what provenance is told of a column of lists of codes: rows, and those missing or empty.
+    tables: list[TableFile], column: str, refuse_missing: bool, alphabet_size: int | None, named: bool
+) -> tuple[Array, Array, tuple[int, ...] | None, dict[str, Any]]:
+    """Codes, offsets, symbols, and what provenance is told of a column of lists: rows, and those missing or empty.
+
+    Numbers that are too large for codes are symbols if they are to be `named`.
 
     Raises
     ------
@@ -105,11 +107,11 @@ def read_lists(
         A code is missing, negative or outside the alphabet; a row is missing where that is refused; nothing is left.
     """
     said = {"rows": 0, "missing_documents_dropped": 0}
-    codes, offsets = codes_of_lists(_present(tables, column, refuse_missing, said), mapped=False)
+    codes, offsets, names = codes_of_lists(_present(tables, column, refuse_missing, said), False, named)
     lengths = np.diff(offsets)
     about = {"rows": said["rows"], "rows_missing": said["missing_documents_dropped"]}
     about["rows_empty"] = int(np.count_nonzero(lengths == 0))
-    return narrow(codes, alphabet_size), offsets_of(lengths[lengths > 0]), about
+    return narrow(codes, alphabet_size), offsets_of(lengths[lengths > 0]), names, about
 
 
 def _present(tables: list[TableFile], column: str, refuse_missing: bool, said: dict[str, int]) -> Iterator[Any]:

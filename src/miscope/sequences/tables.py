@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from miscope.errors import InputError, NothingError, choice
 from miscope.sequences.arrays import Symbol
-from miscope.sequences.arrow_types import check_document_type, check_value_type, is_lists, is_string_lists
+from miscope.sequences.arrow_types import (
+    check_document_type,
+    check_value_type,
+    is_lists,
+    is_lists_of_floats,
+    is_string_lists,
+)
 from miscope.sequences.calendars import settle
 from miscope.sequences.codes import Array, code_dtype
 from miscope.sequences.column_kinds import checked_alphabet, checked_columns, conversion_of, kinds_of
 from miscope.sequences.container import Sequences
 from miscope.sequences.frames import Frame, is_frame, only_other, to_arrow
 from miscope.sequences.json_lines import JsonFile
-from miscope.sequences.missing import Marks, checked_marks, note_on_constants
+from miscope.sequences.missing import MISSING, Marks, checked_marks, note_on_constants, note_on_symbols
 from miscope.sequences.notes import noted
 from miscope.sequences.numbers import Conversion
 from miscope.sequences.prices import Gaps, check_gaps, note_on_gaps, split_at_gaps
@@ -31,9 +37,7 @@ from miscope.sequences.table_files import FrameTable, NotOfTypeError, TableFile,
 from miscope.sequences.tellers import Tellers
 from miscope.sequences.tokenizer import Tokenizer, tokenizer_from
 
-__all__ = ["MISSING", "read_table"]
-
-MISSING = ("break", "refuse")
+__all__ = ["read_table"]
 
 
 class Names(NamedTuple):
@@ -188,9 +192,10 @@ def read_table(
     if of_text:
         ways = dict.fromkeys(table.quotes.how for table in of_text)
         said["quoting"] = next(iter(ways)) if len(ways) == 1 else [table.quotes.how for table in of_text]
+    _widen(tables, column, is_lists_of_floats)
     if any(all(holds(table.types[column]) for table in tables) for holds in (is_lists, is_string_lists)):
         _refuse_for_lists(column, document, time, conversion, as_texts, marks)
-        return _lists(tables, column, missing, symbols, made_by, said)
+        return _lists_of_any_size(tables, column, missing, symbols, made_by, said)
     if as_texts:
         check_text_column(tables, column)
         said = noted(said, [note for table in of_text for note in table.notes(cells=False)])
@@ -273,9 +278,7 @@ def _made(
         provenance["documents"] = rows.names
     if not conversion.needs_numbers:
         codes, known = rows.codes(alphabet)
-        if all(isinstance(symbol, int) and abs(symbol) < 1 << 53 for symbol in known):
-            numbers = np.array(known, np.float64)
-            provenance = noted(provenance, note_on_constants(numbers[codes], str(provenance["column"]), codes=True))
+        provenance = noted(provenance, note_on_symbols(codes, known, str(provenance["column"])))
         return Sequences(codes, offsets, len(known), known, provenance)
     made = conversion.apply(Series(rows.values, offsets, provenance))
     if made.n_documents != len(rows.names) and "documents" in made.provenance:
@@ -302,6 +305,22 @@ def _at_gaps(rows: Rows, of_numbers: bool, gaps: Gaps, provenance: dict[str, Any
     ]
 
 
+def _lists_of_any_size(tables: list[TableFile], column: str, *options: Any) -> Sequences:
+    """The same as `_lists`, where whole numbers beyond 64 bits may come late in JSON lines."""
+    try:
+        return _lists(tables, column, *options)
+    except NotOfTypeError:
+        _widen(tables, column, is_lists)
+        return _lists(tables, column, *options)
+
+
+def _widen(tables: list[TableFile], column: str, is_narrow: Callable[[Any], bool]) -> None:
+    """Have lists in JSON lines read as whole numbers of any size, where they are of a type that is too narrow."""
+    for table in tables:
+        if isinstance(table, JsonFile) and is_narrow(table.types[column]):
+            table.widen_lists(column)
+
+
 def _lists(
     tables: list[TableFile],
     column: str,
@@ -317,10 +336,12 @@ def _lists(
     if is_string_lists(tables[0].types[column]):
         known = alphabet if tokenizer is None else tokenizer.alphabet
         return read_string_lists(tables, column, refuse_missing, known, provenance)
-    codes, offsets, said = read_lists(tables, column, refuse_missing, None if alphabet is None else len(alphabet))
+    size = None if alphabet is None else len(alphabet)
+    codes, offsets, names, said = read_lists(tables, column, refuse_missing, size, alphabet is None is tokenizer)
     if tokenizer is not None:
         tokenizer.check(int(codes.max()), f"the column {column!r}")
         alphabet = tokenizer.alphabet
+    alphabet = names if alphabet is None else alphabet
     size = int(codes.max()) + 1 if alphabet is None else len(alphabet)
     provenance |= {**said, "sources": [table.record for table in tables]}
     return Sequences(codes.astype(code_dtype(size), copy=False), offsets, size, alphabet, provenance)

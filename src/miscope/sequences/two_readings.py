@@ -10,6 +10,7 @@ import numpy as np
 
 from miscope.errors import InputError
 from miscope.sequences.codes import Array, pieces
+from miscope.sequences.missing import MissingRule
 
 __all__ = ["UnclearError", "are_codes", "are_labels", "are_long", "are_whole", "refuse_paths", "unclear_numbers"]
 
@@ -107,16 +108,21 @@ def are_codes(documents: Collection[Array]) -> bool:
     return EACH * len(kinds) <= sum(map(len, documents))
 
 
-def unclear_numbers(documents: Collection[Array]) -> UnclearError:
+def unclear_numbers(documents: Collection[Array], rule: MissingRule) -> UnclearError:
     """Say that whole numbers stored as floats may be codes or measurements."""
     least = min(float(document.min()) for document in documents if len(document))
     looks = f"as low as {least:g}" if least < 0 else "of many kinds for so few values"
     codes = "np.unique(data, return_inverse=True)[1]" if least < 0 else "data.astype(int)"
-    return UnclearError(
-        f"the data are whole numbers stored as floating-point numbers, {looks}: if they are codes of symbols, pass "
-        f"{codes}; if they are measurements, cut them into classes, with n_quantiles=4 or "
-        "miscope.Series.from_arrays(data).quantise(4)"
+    ways = (
+        f"if they are codes of symbols, pass {codes}; if they are measurements, cut them into classes, with "
+        "n_quantiles=4 or miscope.Series.from_arrays(data).quantise(4)"
     )
+    if rule.file:
+        ways = "as_='symbols' takes them as codes, as_='quantiles:4' cuts them as measurements"
+    if least < 0:
+        ways += f"; if {least:g} marks what is missing, {rule.named([least])} leaves it out"
+    held = f"{rule.file!r} holds" if rule.file else "the data are"
+    return UnclearError(f"{held} whole numbers stored as floating-point numbers, {looks}: {ways}")
 
 
 def refuse_paths(strings: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from miscope.digests import signed
 from miscope.errors import InputError
 
 __all__ = ["atomic_path", "check_suffix", "folder_for", "write_json"]
@@ -110,8 +110,8 @@ def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...], what: 
 
 
 def write_json(path: str | os.PathLike[str], body: Mapping[str, Any], what: str) -> None:
-    """Write a result as one JSON object, to a name that ends in ``.json``."""
+    """Write a result as one JSON object with its digest, to a name that ends in ``.json``."""
     check_suffix(path, (".json",), what)
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    text = signed(body)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

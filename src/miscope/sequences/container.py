@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from miscope.digests import late, made_sure
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
 from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
@@ -18,6 +19,7 @@ from miscope.sequences.codes import Array, histogram, n_distinct, offsets_of
 __all__ = ["Sequences"]
 
 
+@made_sure("codes", "offsets")
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
     """Documents of symbols: all codes in one array, one document behind the other.
@@ -350,7 +352,11 @@ class Sequences:
         FormatError
             The file is no such file, or is damaged; the message says what it is.
         """
-        return cls(*arrow.open_file(os.fspath(path), column))
+        *parts, check = arrow.open_file(os.fspath(path), column)
+        opened = cls(*parts)
+        if check is not None:
+            late(opened, check)
+        return opened
 
     def _with(self, codes: Array, offsets: Array, label: str, **more: Any) -> Sequences:
         """Other documents of the same symbols."""

@@ -14,6 +14,7 @@ from miscope.atomic import atomic_path, check_suffix
 from miscope.digests import UNSIGNED, check_arrays, described, description_in
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import narrow, whole_numbers
+from miscope.sequences.arrow_types import sound
 from miscope.sequences.codes import Array
 from miscope.sequences.notes import noted
 from miscope.sequences.remote import is_url
@@ -65,7 +66,6 @@ def open_file(file: str, column: str | None = None) -> Opened:
     try:
         table = _read_table(file)
         rows = _list_column(table, column)
-        rows.validate(full=True)
         codes, offsets = _arrays(rows)
         return _opened_as(table.schema.metadata or {}, codes, offsets, path)
     except FileNotFoundError as error:
@@ -126,7 +126,7 @@ def _list_column(table: Any, column: str | None) -> Any:
     name = lists[0] if column is None else column
     if name not in lists:
         raise FormatError(f"it has no column {name!r} of lists of integers; it has {', '.join(lists) or 'none at all'}")
-    chunks = [chunk for chunk in table.column(name).chunks if len(chunk)]
+    chunks = [sound(chunk) for chunk in table.column(name).chunks if len(chunk)]
     if not chunks:
         raise FormatError("it has not one document")
     return chunks[0] if len(chunks) == 1 else pa.concat_arrays([_large(chunk) for chunk in chunks])

@@ -214,12 +214,12 @@ class PairCounts:
 
     @classmethod
     def load(cls, path: str | Path) -> PairCounts:
-        """Read what `save` wrote, memory-mapped.
+        """Read what `save` wrote, memory-mapped. The digest of keys and counts is checked when they are first looked at.
 
         Raises
         ------
         FormatError
-            If the file is truncated, damaged, something else, or of another version.
+            If the file was changed after it was written, is truncated, damaged, something else, or of another version.
         """
         from miscope.counting.pair_files import load
 

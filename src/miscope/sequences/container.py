@@ -330,6 +330,9 @@ class Sequences:
     def open(cls, path: str | os.PathLike[str], column: str | None = None) -> Sequences:
         """Open an Arrow file, memory-mapped: nothing is copied, whatever its size.
 
+        What `save` wrote has a digest. It is checked once, when `codes` or `offsets` are first looked at, so that opening
+        takes no time; a file that was changed raises `FormatError` there.
+
         Opens what `save` wrote, and any other Arrow IPC file or stream with a column of lists of integers, such as a
         tokenised Hugging Face data set. (Those are copied if they have several batches or another type of integer.)
 
@@ -350,7 +353,7 @@ class Sequences:
         Raises
         ------
         FormatError
-            The file is no such file, or is damaged; the message says what it is.
+            The file is no such file, is damaged, or was changed after it was written; the message says what it is.
         """
         *parts, check = arrow.open_file(os.fspath(path), column)
         opened = cls(*parts)

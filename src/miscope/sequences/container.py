@@ -330,8 +330,8 @@ class Sequences:
     def open(cls, path: str | os.PathLike[str], column: str | None = None) -> Sequences:
         """Open an Arrow file, memory-mapped: nothing is copied, whatever its size.
 
-        What `save` wrote has a digest. It is checked once, when `codes` or `offsets` are first looked at, so that opening
-        takes no time; a file that was changed raises `FormatError` there.
+        What `save` wrote has a digest, which is checked once, when `codes` or `offsets` are first looked at, so that
+        opening takes no time; a file that was changed raises `FormatError` there.
 
         Opens what `save` wrote, and any other Arrow IPC file or stream with a column of lists of integers, such as a
         tokenised Hugging Face data set. (Those are copied if they have several batches or another type of integer.)

@@ -214,7 +214,7 @@ class PairCounts:
 
     @classmethod
     def load(cls, path: str | Path) -> PairCounts:
-        """Read what `save` wrote, memory-mapped; the digest of keys and counts is checked when they are first asked for.
+        """Read what `save` wrote, memory-mapped; the digest of keys and counts is checked when they are first wanted.
 
         Raises
         ------

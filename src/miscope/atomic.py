@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from miscope.digests import signed
 from miscope.errors import InputError
 from miscope.locks import Claim, claim, private_file, remove_abandoned
 
@@ -139,8 +139,8 @@ def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...], what: 
 
 
 def write_json(path: str | os.PathLike[str], body: Mapping[str, Any], what: str) -> None:
-    """Write a result as one JSON object, to a name that ends in ``.json``."""
+    """Write a result as one JSON object with its digest, to a name that ends in ``.json``."""
     check_suffix(path, (".json",), what)
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    text = signed(body)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope._version import __version__
+from miscope.digests import checked, parsed
 from miscope.errors import FormatError, InputError, MiscopeError
 
 __all__ = [
@@ -197,7 +197,10 @@ def number(value: Any) -> float:
         return _SPECIAL[value]
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError(f"{value!r:.80} is no number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number is too large") from None
 
 
 def array(values: Any, *shape: int, dtype: Any = np.float64) -> np.ndarray:
@@ -224,19 +227,20 @@ def reading(path: str | Path, kind: str) -> Iterator[dict[str, Any]]:
     InputError
         If it cannot be read.
     FormatError
-        If it is something else, of another version, or damaged.
+        If it is something else, of another version, damaged, or was changed since.
     """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
+        body = parsed(content)
+    except ValueError:
         raise FormatError(f"{path} is not JSON, or is cut off: make it again") from None
     if not isinstance(body, dict) or checked_kind(body, str(path)) != kind:
         raise FormatError(f"{path} is not {_TAKEN[f'miscope.{kind}'][0]} that miscope saved")
-    try:
-        yield body
-    except (LookupError, TypeError, ValueError, AttributeError, MiscopeError) as error:
-        raise FormatError(f"{path} is damaged, or changed since: {type(error).__name__}: {error}") from None
+    with checked(body, str(path)):
+        try:
+            yield body
+        except (LookupError, TypeError, ValueError, OverflowError, AttributeError, MiscopeError) as error:
+            raise FormatError(f"{path} is damaged, or changed since: {type(error).__name__}: {error}") from None

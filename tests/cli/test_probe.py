@@ -117,7 +117,7 @@ class TestMore:
         found = ms.fit(ms.probe(load("chain.safetensors"), "1,2,3,4,5,6", 64, 100, blocks=8))
         assert printed.endswith(f"\n\n{found}\n")
         both = json.loads(miscope("probe", "chain.safetensors", *words, "--json").stdout)
-        assert set(both) == {"curve", "fit"}
+        assert set(both) == {"curve", "fit", "sha256"}
         assert both["fit"]["verdict"] == json.loads(to_json(found))["verdict"]
 
     def test_a_spectrum(self, models, miscope, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 import miscope as ms
 from miscope import FormatError, InputError
-from miscope.decay.storage import from_json, to_json
+from miscope.decay.storage import from_json, to_dict
 
 LAGS = [1, 2, 4, 8, 16, 32]
 VALUES = [0.5, 0.3, 0.2, 0.1, 0.05, 0.02]
@@ -98,7 +98,7 @@ def test_values_of_any_size(scale):
 )
 def test_fits_on_disk_that_do_not_hang_together(damage):
     # Read without a word, they would be wrong in silence, or break when they are printed.
-    body = json.loads(to_json(ms.fit((LAGS, VALUES, BARS), laws=["power law"], floor=False)))
+    body = to_dict(ms.fit((LAGS, VALUES, BARS), laws=["power law"], floor=False))
     damage(body)
     with pytest.raises(FormatError, match="a damaged fit of miscope"):
         from_json(json.dumps(body))

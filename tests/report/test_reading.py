@@ -5,6 +5,7 @@ import json
 import pytest
 
 import miscope as ms
+from miscope.digests import signed
 from miscope.errors import FormatError, InputError
 from miscope.report import report
 from miscope.report.reading import collect
@@ -22,8 +23,8 @@ def folder(tmp_path, chain, fit, other, uniformity, drift):
     chain.save(made / "curve.json")
     fit.save(made / "fit.json")
     other.save(made / "below" / "other.parquet")
-    (made / "parts.json").write_text(json.dumps(uniformity.to_dict()))
-    (made / "drift.json").write_text(json.dumps(drift.to_dict()))
+    (made / "parts.json").write_text(signed(uniformity.to_dict()))
+    (made / "drift.json").write_text(signed(drift.to_dict()))
     (made / "settings.json").write_text('{"colour": "blue"}')
     (made / "notes.txt").write_text("nothing")
     return made
@@ -46,7 +47,7 @@ def test_what_commands_print_as_json_is_read(tmp_path, chain, fit, probed):
     whole = {"curve": json.loads(to_json(chain)), "fit": json.loads(fit_to_json(fit)), "spectrum": probed[1].to_dict()}
     several = {"fits": [whole["fit"]], "comparisons": [vars(ms.compare(fit, fit)) | {"curves": ["one", "other"]}]}
     for name, body in (("probe.json", whole), ("fits.json", several)):
-        (tmp_path / name).write_text(json.dumps(body))
+        (tmp_path / name).write_text(signed(body))
     kinds = [item.kind for item in collect([tmp_path / "probe.json", tmp_path / "fits.json"])[0]]
     assert kinds == ["curve", "fit", "spectrum", "fit", "comparison"]
     page = report([tmp_path / "fits.json"], tmp_path / "page.html").read_text(encoding="utf-8")
@@ -117,7 +118,7 @@ def test_a_file_that_cannot_be_shown_is_refused(tmp_path, content, words):
 
 
 def test_numbers_that_are_none_are_refused(tmp_path, drift):
-    (tmp_path / "drift.json").write_text(json.dumps(drift.to_dict() | {"slopes": ["<b>", 1, 2]}))
+    (tmp_path / "drift.json").write_text(signed(drift.to_dict() | {"slopes": ["<b>", 1, 2]}))
     with pytest.raises(FormatError, match="is damaged, or was written by another version"):
         report(tmp_path / "drift.json", tmp_path / "page.html")
 
@@ -159,7 +160,7 @@ def test_a_page_that_stands_there_is_kept_when_another_fails(tmp_path, other):
 
 def test_pairs_and_reaches_are_read_from_files_of_their_own(tmp_path, probed, pairs):
     pairs.save(tmp_path / "pairs.json")
-    (tmp_path / "reach.json").write_text(json.dumps(probed[0].to_dict()))
+    (tmp_path / "reach.json").write_text(signed(probed[0].to_dict()))
     items, notes = collect(tmp_path)
     assert [(item.kind, item.name) for item in items] == [("contributions", "pairs.json"), ("reach", "reach.json")]
     assert not notes

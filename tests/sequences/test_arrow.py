@@ -1,7 +1,10 @@
 """Arrow files: there and back, without copies, and never a wrong result from a damaged one."""
 
+import copy
+import dataclasses
 import errno
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from miscope.atomic import atomic_path
-from miscope.errors import FormatError, InputError
+from miscope.errors import FormatError, InputError, MiscopeWarning
 from miscope.sequences import Sequences, read, read_table
 
 TEXT = Sequences.from_arrays(["so it is", "is it so"], label="poem")
@@ -187,6 +190,7 @@ def test_metadata_of_another_kind(tmp_path, change, words):
     TEXT.save(tmp_path / "a")
     table = pa.ipc.open_file(str(tmp_path / "a")).read_all()
     metadata = json.loads(table.schema.metadata[b"miscope"]) | change
+    del metadata["digests"]  # as early versions wrote it
     write(tmp_path / "b", table.replace_schema_metadata({"miscope": json.dumps(metadata)}))
     with pytest.raises(FormatError, match=words):
         Sequences.open(tmp_path / "b")
@@ -207,18 +211,61 @@ def test_truncated_anywhere(tmp_path, kind):
 
 
 def test_damaged_anywhere(tmp_path):
+    """Each byte by itself, and many at once: refused, or what was written."""
     TEXT.save(tmp_path / "a")
     whole = (tmp_path / "a").read_bytes()
     rng = np.random.default_rng(0)
-    for position in range(len(whole)):
-        damaged = whole[:position] + rng.bytes(1) + whole[position + 1 :]
-        (tmp_path / "b").write_bytes(damaged)
+    for position in (*range(len(whole)), *([0] * 200)):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        at = [position] if position else rng.integers(8, len(whole) - 8, 3)
+        damaged[at] = rng.integers(0, 256, len(at))
+        (tmp_path / "b").write_bytes(damaged.tobytes())
         try:
             opened = Sequences.open(tmp_path / "b")
+            assert np.array_equal(opened.codes, TEXT.codes)
+            assert np.array_equal(opened.offsets, TEXT.offsets)
+            assert opened.alphabet in (TEXT.alphabet, None)
         except FormatError:
             continue
-        assert opened.codes.max() < opened.alphabet_size  # some damage cannot be seen, but none leads outside
-        assert opened.lengths.min() >= 0
+
+
+def test_codes_are_made_sure_of_when_they_are_first_looked_at(tmp_path):
+    codes = np.arange(200, dtype=np.uint8).repeat(50)
+    Sequences.from_arrays(codes).save(tmp_path / "a")
+    whole = (tmp_path / "a").read_bytes()
+    at = whole.index(bytes([7] * 50))
+    (tmp_path / "a").write_bytes(whole[:at] + b"\x08" + whole[at + 1 :])
+    opened = Sequences.open(tmp_path / "a")
+    for _ in range(2):  # not only the first time
+        with pytest.raises(FormatError, match="digest"):
+            _ = opened.codes
+    for look in (opened.histogram, lambda: opened.split(2), lambda: opened == Sequences.open(tmp_path / "a")):
+        with pytest.raises(FormatError, match="digest"):
+            look()
+    with pytest.raises(FormatError, match="digest"):
+        _ = pickle.loads(pickle.dumps(opened)).codes
+
+
+def test_opened_sequences_can_be_sent_elsewhere(tmp_path):
+    TEXT.save(tmp_path / "a")
+    opened = Sequences.open(tmp_path / "a")
+    for other in (pickle.loads(pickle.dumps(opened)), copy.deepcopy(opened), dataclasses.replace(opened)):
+        assert other == TEXT
+
+
+def test_a_file_of_an_early_version_is_read_with_a_word(tmp_path):
+    TEXT.save(tmp_path / "a")
+    table = pa.ipc.open_file(str(tmp_path / "a")).read_all()
+    said = json.loads(table.schema.metadata[b"miscope"])
+    del said["digests"]
+    write(tmp_path / "b", table.replace_schema_metadata({"miscope": json.dumps(said)}))
+    with pytest.warns(MiscopeWarning, match="has no digest"):
+        opened = Sequences.open(tmp_path / "b")
+    assert opened == TEXT
+    assert "has no digest" in opened.provenance["notes"][-1]
+    write(tmp_path / "c", table.replace_schema_metadata({"miscope": table.schema.metadata[b"miscope"]}))
+    with pytest.raises(FormatError, match="digest"):
+        Sequences.open(tmp_path / "c")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, world, this is text", b"PAR1" + bytes(20), b"\x1f\x8b" + bytes(20)])

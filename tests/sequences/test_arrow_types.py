@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 
 import miscope as ms
-from miscope.errors import InputError
-from miscope.sequences.arrow_types import plain, plain_type
+from miscope.errors import FormatError, InputError
+from miscope.sequences.arrow_types import plain, plain_type, sound
 
 WORDS = ["so", "it", None, "is", "so", "so"]
 
@@ -97,3 +97,64 @@ def test_names_that_two_columns_have(tmp_path):
     assert ms.read_table(tmp_path / "a.arrow", "y").alphabet == (3, 4)
     with pytest.raises(InputError, match="two columns of the name 'x'"):
         ms.read_table(tmp_path / "a.arrow", "x")
+
+
+def broken(kind):
+    """A column whose buffers lead outside of themselves, or hold what is none of its type."""
+    outside = pa.array([0, 2, 1 << 20, 3], pa.int32())
+    offsets = outside.buffers()[1]
+    backwards = pa.py_buffer(np.array([0, 3, 1, 3], np.int32))
+    ab, bad = pa.py_buffer(b"abc"), pa.py_buffer(b"a\xffc")
+    good = pa.py_buffer(np.array([0, 1, 2, 3], np.int32))
+    made = {
+        "offsets": lambda: pa.Array.from_buffers(pa.string(), 3, [None, offsets, ab]),
+        "offsets backwards": lambda: pa.Array.from_buffers(pa.string(), 3, [None, backwards, ab]),
+        "no UTF-8": lambda: pa.Array.from_buffers(pa.string(), 3, [None, good, bad]),
+        "half a character": lambda: pa.Array.from_buffers(pa.string(), 3, [None, good, pa.py_buffer("a\xe4".encode())]),
+        "index": lambda: pa.DictionaryArray.from_arrays(pa.array([0, 1, 7]), ["a", "b", "c"], safe=False),
+        "negative index": lambda: pa.DictionaryArray.from_arrays(pa.array([0, -1, 1]), ["a", "b", "c"], safe=False),
+        "strings of a dictionary": lambda: pa.DictionaryArray.from_arrays(
+            pa.array([0, 1, 0]), pa.Array.from_buffers(pa.string(), 3, [None, good, bad]), safe=False
+        ),
+        "lists": lambda: pa.ListArray.from_arrays(outside, pa.array([1, 2, 3])),
+        "lists of strings": lambda: pa.ListArray.from_arrays(
+            pa.array([0, 1, 2, 3], pa.int32()), pa.Array.from_buffers(pa.string(), 3, [None, offsets, ab])
+        ),
+        "lists of a dictionary": lambda: pa.ListArray.from_arrays(
+            pa.array([0, 1, 2, 3], pa.int32()),
+            pa.DictionaryArray.from_arrays(pa.array([0, 1, 7]), ["a", "b", "c"], safe=False),
+        ),
+    }
+    return made[kind]()
+
+
+BROKEN = [
+    *("offsets", "offsets backwards", "no UTF-8", "half a character", "index", "negative index"),
+    *("strings of a dictionary", "lists", "lists of strings", "lists of a dictionary"),
+]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_leads_outside_of_its_buffers_is_refused(kind, tmp_path):
+    """Each would be the end of the process, an error of Python's, or the wrong symbols."""
+    with pytest.raises(FormatError, match="damaged"):
+        sound(broken(kind))
+    with pytest.raises(FormatError, match=r"a\.arrow.*damaged"):
+        ms.read_table(written(tmp_path / "a.arrow", {"x": broken(kind)}), "x")
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        pa.array(["ab", None, "", "\xe4"]),
+        pa.array(["ab", "c", "d"]).slice(1),
+        pa.array([], pa.string()),
+        pa.array([None, None], pa.string()),
+        pa.array(["a", None, "b", "a"]).dictionary_encode(),
+        pa.array([None], pa.string()).dictionary_encode(),
+        pa.array([["a"], None, []]),
+        pa.array(["a long one that is not inside", "b"], pa.string_view()),
+    ],
+)
+def test_what_is_whole_stays_as_it_is(good):
+    assert sound(good) is good

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from miscope.errors import InputError
 from miscope.sequences import Sequences
+from miscope.sequences.codes import recode
 
 documents_of_codes = st.lists(st.lists(st.integers(0, 400), max_size=8), min_size=1, max_size=8).filter(
     lambda documents: any(documents)
@@ -296,3 +297,10 @@ def test_long_labels_that_repeat_are_labels():
     made = Sequences.from_arrays(labels)
     assert (made.n_documents, made.n_symbols, made.n_kinds) == (1, 60, 2)
     assert "labels" in made.provenance["notes"][0]
+
+
+@pytest.mark.parametrize("codes", [np.array([0, 3], np.uint8), np.array([0, -1]), np.array([0, 1 << 40])])
+def test_codes_outside_of_a_table_are_refused(codes):
+    with pytest.raises(InputError, match="outside of 0 to 2"):
+        recode(codes, np.arange(3))
+    assert recode(codes[:1], np.arange(3)).tolist() == [0]

@@ -318,6 +318,21 @@ def test_damaged_folders(verses, splits):
         read_hub(splits)
 
 
+def test_a_folder_whose_file_ends_between_two_batches(tmp_path):
+    """What is before the cut can be read, and would be all."""
+    rows = datasets.Dataset.from_dict({"text": ["so it is"] * 2500})  # batches of 1000
+    rows.save_to_disk(tmp_path / "rows")
+    (file,) = (tmp_path / "rows").glob("*.arrow")
+    with pa.OSFile(str(file)) as source:
+        messages = pa.ipc.MessageReader.open_stream(source)
+        messages.read_next_message()  # the schema
+        messages.read_next_message()
+        end = source.tell()
+    file.write_bytes(file.read_bytes()[:end])
+    with pytest.raises(FormatError, match="cut off"):
+        read_hub(tmp_path / "rows")
+
+
 @pytest.fixture
 def files(tmp_path):
     folder = tmp_path / "files"

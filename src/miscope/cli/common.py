@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import typer
 
 from miscope.cli.progress import lines_of, progress_bar
-from miscope.errors import InputError, MiscopeError
+from miscope.errors import InputError, MiscopeError, MiscopeWarning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +90,8 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
     @functools.wraps(command)
     def run(*arguments: _P.args, **options: _P.kwargs) -> _R:
         try:
-            with lines_of(command.__name__, bool(options.get("quiet")) or one_of_several(), note):
+            quiet = bool(options.get("quiet")) or one_of_several()
+            with lines_of(command.__name__, quiet, note), _warnings_as_notes(quiet):
                 return command(*arguments, **options)
         except MiscopeError as error:
             if not (one_of_several() and isinstance(error, InputError)):  # which all of them have
@@ -114,6 +116,23 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise typer.Exit(1) from None
 
     return run
+
+
+@contextmanager
+def _warnings_as_notes(quiet: bool) -> Iterator[None]:
+    """Say each warning of miscope's once, in a line of its own."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, MiscopeWarning):
+            usual(message, category, *where, **more)
+        elif not quiet:
+            note(f"note: {without_python(str(message))}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", MiscopeWarning)
+        warnings.showwarning = show
+        yield
 
 
 def without_python(text: str) -> str:

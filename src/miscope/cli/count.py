@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ import typer
 from miscope.cli.common import check_output, found_files, guarded, note, progress_bar, say
 from miscope.cli.files import FILES_HELP, Reading, check_cut, read_files, spelt, takes_files
 from miscope.cli.sources import LagsOption, MaxMemory, beside, reading_within
-from miscope.errors import InputError, MiscopeWarning
+from miscope.errors import InputError
 
 if TYPE_CHECKING:
     from miscope.counting import PairCounts
@@ -105,8 +104,7 @@ def _count(
     unfinished = Path(f"{output}.part")
     goes_on = any(unfinished.glob("lag-*")) and not fresh
     try:
-        with progress_bar("counting", "pairs", quiet) as progress, warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", MiscopeWarning)
+        with progress_bar("counting", "pairs", quiet) as progress:
             found = count_to_file(
                 data,
                 output,
@@ -123,8 +121,6 @@ def _count(
     except InputError as error:
         error.args = (str(error).replace("fresh=True", "--fresh"),)
         raise
-    for warning in () if quiet else said:
-        note(f"note: {warning.message}")
     if goes_on and not quiet:
         note(f"note: went on with what lay unfinished in {unfinished}")
     return found

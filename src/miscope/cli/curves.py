@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from miscope.digests import parsed
 from miscope.errors import FormatError, InputError
 from miscope.formats import says_kind, what_takes
 
@@ -113,10 +114,10 @@ def _fault_of_json(content: bytes) -> str | None:
     if not content.strip():
         return "it is empty"
     try:
-        json.loads(content)
+        parsed(content)
     except json.JSONDecodeError as error:
         return f"it is not JSON, or is cut off (at line {error.lineno}, column {error.colno})"
-    except (ValueError, RecursionError):
+    except ValueError:
         return "it is not JSON"
     return None
 

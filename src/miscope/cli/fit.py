@@ -181,10 +181,11 @@ def _all_as_json(found: list[DecayFit], compared: _Compared) -> str:
     import json
 
     from miscope.decay.storage import to_json
+    from miscope.digests import signed
 
     between = [{"curves": [one, other]} | plain_comparison(comparison) for one, other, comparison in compared]
     body = {"fits": [json.loads(to_json(each)) for each in found], "comparisons": between}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False)
+    return signed(body)
 
 
 def plain_comparison(found: Comparison) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -313,16 +314,10 @@ def _draw(curve: MICurve, exact: Exact | None, found: DecayFit | None, path: Pat
 
 def _as_json(curve: MICurve, exact: Exact | None, found: DecayFit | None) -> str:
     """The curve as its file has it, and beside it the exact values; with a fit, both in one object."""
-    from miscope.curve.storage import to_json
-
-    text = to_json(curve)
-    if exact is not None:
-        import json
-
-        values = [None if value != value else value for value in exact.values.tolist()]
-        text = json.dumps(json.loads(text) | {"exact": values}, ensure_ascii=False, allow_nan=False)
-    if found is None:
-        return text
+    from miscope.curve.storage import to_dict
     from miscope.decay.storage import to_json as fit_to_json
+    from miscope.digests import signed
 
-    return f'{{"curve": {text}, "fit": {fit_to_json(found)}}}'
+    values = None if exact is None else [None if value != value else value for value in exact.values.tolist()]
+    text = signed(to_dict(curve) | ({} if values is None else {"exact": values}))
+    return text if found is None else signed({"curve": json.loads(text), "fit": json.loads(fit_to_json(found))})

@@ -344,11 +344,12 @@ def _as_json(found: _Found) -> str:
     """The curve as its file has it, with what is known of it; other results beside it in one object."""
     import json
 
-    from miscope.curve.storage import to_json
+    from miscope.curve.storage import to_dict
     from miscope.decay.storage import to_json as fit_to_json
+    from miscope.digests import signed
 
     name, values = _beside(found)
-    curve = json.loads(to_json(found.curve)) | ({} if values is None else {name: values.tolist()})
+    curve = finite(to_dict(found.curve) | ({} if values is None else {name: values.tolist()}))
     parts = {
         "fit": None if found.fit is None else json.loads(fit_to_json(found.fit)),
         "spectrum": None if found.spectrum is None else found.spectrum.to_dict(),
@@ -357,5 +358,4 @@ def _as_json(found: _Found) -> str:
     others: dict[str, Any] = {key: value for key, value in parts.items() if value is not None}
     if found.missing:
         others |= dict.fromkeys(found.missing) | {"missing": found.missing}
-    body = {"curve": curve, **others} if others else curve
-    return json.dumps(finite(body), ensure_ascii=False, allow_nan=False)
+    return signed({"curve": json.loads(signed(curve)), **finite(others)} if others else curve)

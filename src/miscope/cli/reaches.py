@@ -336,8 +336,8 @@ def _number(lag: float) -> str:
 
 
 def as_json(found: Results) -> str:
-    """Results as JSON."""
-    import json
+    """Results as JSON with its digest."""
+    from miscope.digests import signed
 
     first = found.models[0].reach
     models = [
@@ -352,4 +352,4 @@ def as_json(found: Results) -> str:
         for each in found.models
     ]
     body = {"data": {"label": found.label, "law": found.law}, "factor": first.factor, "level": first.level}
-    return json.dumps(finite(marked("reaches", {**body, "models": models})), ensure_ascii=False, allow_nan=False)
+    return signed(finite(marked("reaches", {**body, "models": models})))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from miscope.cli.common import note, progress_bar, say
 from miscope.cli.progress import duration
+from miscope.digests import signed
 from miscope.errors import require
 
 __all__ = ["print_estimate", "run_study"]
@@ -34,7 +34,7 @@ def run_study(
         found = shen2019(scale, folder, only=only, **sources, workers=workers, progress=progress)
     if page is not None:
         update_page(page, page_tables(found))
-    say(json.dumps(dict(found.body), ensure_ascii=False) if json_ else str(found))
+    say(signed(found.body) if json_ else str(found))
     if not quiet:
         note(_farewell(found.written, scale))
 

@@ -6,7 +6,9 @@ import hashlib
 import itertools
 import json
 import shutil
+import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from miscope.counting.merging import fill
 from miscope.counting.pairs import PairCounts
 from miscope.counting.pieces import Pieces
 from miscope.counting.tally import Kernel, PartsKernel
-from miscope.errors import FormatError, InputError
+from miscope.digests import CHANGED, UNSIGNED, check_arrays, described, description_in, late, parsed
+from miscope.errors import FormatError, InputError, MiscopeWarning
 from miscope.sequences import Sequences
 from miscope.sequences.in_memory import as_sequences
 
@@ -52,7 +55,7 @@ def save(counts: PairCounts, path: str | Path) -> None:
         "lengths": nothing if corpus is None else corpus.lengths,
         "histogram": nothing if corpus is None or corpus.histogram is None else corpus.histogram,
     }
-    described = {
+    about = {
         "format": _FORMAT,
         "version": _VERSION,
         "n_blocks": counts.n_blocks,
@@ -60,17 +63,17 @@ def save(counts: PairCounts, path: str | Path) -> None:
         "alphabet": counts.alphabet,
         "corpus": None if corpus is None else {"provenance": dict(corpus.provenance), "n_cut": corpus.n_cut},
     }
-    columns = [_row(np.ascontiguousarray(arrays[name], dtype=np.int64)) for name in _COLUMNS]
+    columns = {name: np.ascontiguousarray(arrays[name], dtype=np.int64) for name in _COLUMNS}
     schema = pa.schema(
         [(name, pa.large_list(pa.int64())) for name in _COLUMNS],
-        metadata={b"miscope": json.dumps(described, default=_plain)},
+        metadata=described(about, columns, default=_plain),
     )
     with (
         atomic_path(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, schema) as writer,
     ):
-        writer.write_batch(pa.record_batch(columns, schema=schema))
+        writer.write_batch(pa.record_batch([_row(column) for column in columns.values()], schema=schema))
 
 
 def _row(values: np.ndarray) -> Any:
@@ -86,7 +89,7 @@ def is_pair_counts(path: str | Path) -> bool:
 
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            about = json.loads((reader.schema.metadata or {}).get(b"miscope", b"{}"))
+            about = parsed((reader.schema.metadata or {}).get(b"miscope", b"{}"))
             return isinstance(about, dict) and about.get("format") == _FORMAT
     except (pa.ArrowException, OSError, ValueError):
         return False
@@ -98,8 +101,8 @@ def load(path: str | Path) -> PairCounts:
 
     try:
         with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-            about = json.loads((reader.schema.metadata or {}).get(b"miscope", b"{}"))
-            if not isinstance(about, dict) or about.get("format") != _FORMAT:
+            about = _about(path, reader.schema.metadata or {})
+            if about.get("format") != _FORMAT:
                 raise FormatError(f"{path} does not hold pair counts of miscope")
             if about.get("version") != _VERSION:
                 raise FormatError(
@@ -109,13 +112,34 @@ def load(path: str | Path) -> PairCounts:
             batch = reader.get_batch(0)
             batch.validate(full=True)
             arrays = {name: batch.column(name).flatten().to_numpy() for name in _COLUMNS}
-            return _rebuild(about, arrays)
+            found = _rebuild(about, arrays)
+            _make_sure(found, about, arrays, str(path))
+            return found
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except FormatError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} is not a file of pair counts, or is damaged: {error}") from None
+
+
+def _about(path: str | Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """What the metadata of a file say of it, nothing if they are not miscope's."""
+    try:
+        return description_in(metadata)
+    except FormatError:
+        raise FormatError(f"{path} {CHANGED}") from None
+
+
+def _make_sure(found: PairCounts, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], name: str) -> None:
+    """Refuse what is not what was written; of keys and counts, which may be large, when they are first asked for."""
+    digests = about.get("digests")
+    if digests is None:
+        warnings.warn(f"{name} {UNSIGNED}", MiscopeWarning, stacklevel=4)
+        return
+    large = {each: arrays[each] for each in ("keys", "counts")}
+    check_arrays(digests, {each: array for each, array in arrays.items() if each not in large}, name)
+    late(found, partial(check_arrays, digests, large, name))
 
 
 def _rebuild(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PairCounts:
@@ -142,6 +166,8 @@ def _rebuild(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Pair
     if about["corpus"] is not None:
         known = histogram if len(histogram) else None
         provenance, n_cut = about["corpus"]["provenance"], about["corpus"]["n_cut"]
+        if not isinstance(provenance, dict) or type(n_cut) is not int:
+            raise ValueError("what is said of the corpus is something else")
         corpus = CorpusSummary(lengths, size, alphabet, provenance, known, n_cut)
     return PairCounts(lags, n_blocks, size, offsets, keys, counts, alphabet, corpus)
 

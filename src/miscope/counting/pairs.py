@@ -13,6 +13,7 @@ from miscope.counting.counted import CorpusSummary
 from miscope.counting.fingerprint import FingerprintArray
 from miscope.counting.merging import add_cells, cell_fingerprints, recoded
 from miscope.counting.tally import Cells, LagFingerprints
+from miscope.digests import made_sure
 from miscope.errors import InputError
 
 __all__ = ["Fingerprints", "PairCounts"]
@@ -64,6 +65,7 @@ class Fingerprints:
         return f"Fingerprints({len(self.lags)} lags, {self.n_blocks} blocks, {most:,} pairs at most)"
 
 
+@made_sure("keys", "counts")
 @dataclass(frozen=True, eq=False)
 class PairCounts:
     """How often each pair of symbols stands at each lag, block by block. Counts add: ``a + b`` counts both corpora.
@@ -212,12 +214,12 @@ class PairCounts:
 
     @classmethod
     def load(cls, path: str | Path) -> PairCounts:
-        """Read what `save` wrote, memory-mapped.
+        """Read what `save` wrote, memory-mapped; the digest of keys and counts is checked when they are first wanted.
 
         Raises
         ------
         FormatError
-            If the file is truncated, damaged, something else, or of another version.
+            If the file was changed after it was written, is truncated, damaged, something else, or of another version.
         """
         from miscope.counting.pair_files import load
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
 from miscope.curve.result import MEASURED, QUANTITIES, MICurve
+from miscope.digests import checked, digest_of, parsed, signed
 from miscope.errors import FormatError, InputError
 
-__all__ = ["SUFFIXES", "TABLES", "load", "save", "to_json"]
+__all__ = ["SUFFIXES", "TABLES", "from_bytes", "from_dict", "load", "save", "to_dict", "to_json"]
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 """Tables of a curve, for other programs, and what separates their columns."""
@@ -59,9 +60,13 @@ def save(curve: MICurve, path: str | Path) -> None:
 
 
 def to_json(curve: MICurve) -> str:
-    """The whole curve as one line of JSON; null stands for nan."""
-    listed = {name: _without_nan(values.tolist()) for name, values in _columns(curve).items()}
-    return json.dumps(_about(curve) | listed, ensure_ascii=False, allow_nan=False, default=_plain)
+    """The whole curve as one line of JSON with its digest; null stands for nan."""
+    return signed(to_dict(curve))
+
+
+def to_dict(curve: MICurve) -> dict[str, Any]:
+    """The whole curve, its arrays as lists; None stands for nan."""
+    return _about(curve) | {name: _without_nan(values.tolist()) for name, values in _columns(curve).items()}
 
 
 def _about(curve: MICurve) -> dict[str, Any]:
@@ -93,9 +98,24 @@ def load(path: str | Path) -> MICurve:
 def from_bytes(content: bytes, path: str) -> MICurve:
     """A curve from what a file holds; `path` names it in errors."""
     try:
-        about = _read_parquet(content) if content[:4] == b"PAR1" else json.loads(content)
+        about = _read_parquet(content) if content[:4] == b"PAR1" else parsed(content)
     except Exception as error:  # whatever a damaged file makes a parser say
         raise FormatError(f"{path} is not a curve of miscope, or is damaged: {error}") from None
+    _check_form(about, path)
+    with checked(about, path):
+        return from_dict(about, path)
+
+
+def from_dict(about: Any, path: str) -> MICurve:
+    """A curve from what `to_dict` gave, inside a document that has a digest of its own."""
+    _check_form(about, path)
+    try:
+        return _rebuild(about)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged: {error!r}") from None
+
+
+def _check_form(about: Any, path: str) -> None:
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise FormatError(f"{path} is not a curve of miscope; `miscope measure FILE -o curve.json` writes one")
     if about.get("version") != _VERSION:
@@ -103,10 +123,6 @@ def from_bytes(content: bytes, path: str) -> MICurve:
             f"{path} holds version {about.get('version')!r} of the curve format; this miscope reads version "
             f"{_VERSION}: measure again, or use the miscope that wrote it"
         )
-    try:
-        return _rebuild(about)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"{path} is damaged: {error!r}") from None
 
 
 def _rebuild(about: dict[str, Any]) -> MICurve:
@@ -139,20 +155,16 @@ def _array(values: Any, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _without_nan(values: Any) -> Any:
-    """Lists and dictionaries with None for what JSON has no number for."""
+    """What JSON can hold: None for what it has no number for, text for what is neither number, list nor dictionary."""
     if isinstance(values, list | tuple):
         return [_without_nan(value) for value in values]
     if isinstance(values, Mapping):
         return {str(name): _without_nan(value) for name, value in values.items()}
     if isinstance(values, np.generic):
         values = values.item()
-    return None if isinstance(values, float) and not np.isfinite(values) else values
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value)
+    if isinstance(values, float):
+        return values if np.isfinite(values) else None
+    return values if isinstance(values, str | int | None) else str(values)
 
 
 def _write_parquet(curve: MICurve, path: Path) -> None:
@@ -161,10 +173,11 @@ def _write_parquet(curve: MICurve, path: Path) -> None:
 
     columns = _columns(curve)
     arrays = {name: pa.array(list(values) if values.ndim == 2 else values) for name, values in columns.items()}
-    about = json.dumps(_about(curve), default=_plain)
-    table = pa.table(arrays).replace_schema_metadata({b"miscope": about})
+    about = _about(curve)
+    table = pa.table(arrays)
+    about["sha256"] = digest_of(about | _lists(table))
     with path.open("wb") as file:  # given a path, pyarrow would delete on failure what stands there
-        pq.write_table(table, file)
+        pq.write_table(table.replace_schema_metadata({b"miscope": json.dumps(about)}), file)
 
 
 def _write_text(curve: MICurve, path: Path, separator: str) -> None:
@@ -186,5 +199,11 @@ def _read_parquet(content: bytes) -> dict[str, Any]:
 
     # Without threads: one that lets go of the content while an interpreter ends would take the process down.
     table = pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
-    about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(b"miscope", b"{}"))
-    return about | {name: table.column(name).to_pylist() for name in table.column_names}
+    table.validate(full=True)
+    about: dict[str, Any] = parsed((table.schema.metadata or {}).get(b"miscope", b"{}"))
+    lists = _lists(table)
+    return lists | about | lists  # the digest last, and columns before what is said of them
+
+
+def _lists(table: Any) -> dict[str, Any]:
+    return {name: table.column(name).to_pylist() for name in table.column_names}

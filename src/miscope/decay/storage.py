@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,26 @@ import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
 from miscope.decay.laws import law_named
+from miscope.digests import checked, parsed, signed
 from miscope.errors import FormatError, InputError, MiscopeError
 from miscope.formats import number, plain
 
 if TYPE_CHECKING:
     from miscope.decay.result import DecayFit, LawFit
 
-__all__ = ["from_json", "load", "save", "to_json"]
+__all__ = ["from_dict", "from_json", "load", "save", "to_dict", "to_json"]
 
 FORMAT = "miscope decay fit"
 VERSION = 1
 
 
 def to_json(fit: DecayFit) -> str:
-    """A fit as one line of JSON; numbers that are none (nan, infinity) as null and as strings."""
+    """A fit as one line of JSON with its digest."""
+    return signed(to_dict(fit))
+
+
+def to_dict(fit: DecayFit) -> dict[str, Any]:
+    """A fit as JSON can hold it; numbers that are none (nan, infinity) as null and as strings."""
     body = {
         "format": FORMAT,
         "version": VERSION,
@@ -56,7 +61,8 @@ def to_json(fit: DecayFit) -> str:
         "notes": list(fit.notes),
         "provenance": dict(fit.provenance),
     }
-    return json.dumps(plain(body), allow_nan=False)
+    made: dict[str, Any] = plain(body)
+    return made
 
 
 def save(fit: DecayFit, path: str | Path) -> None:
@@ -86,9 +92,24 @@ def load(path: str | Path) -> DecayFit:
 def from_json(text: str, name: str = "the text") -> DecayFit:
     """A fit from what `to_json` gave."""
     try:
-        body = json.loads(text)
+        body = parsed(text)
     except ValueError:
         raise FormatError(f"{name} is not a fit of miscope, or is cut off: it is not JSON") from None
+    _check_form(body, name)
+    with checked(body, name):
+        return from_dict(body, name)
+
+
+def from_dict(body: Any, name: str) -> DecayFit:
+    """A fit from what `to_dict` gave, inside a document that has a digest of its own."""
+    _check_form(body, name)
+    try:
+        return _restore(body)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, MiscopeError) as error:
+        raise FormatError(f"{name} is a damaged fit of miscope: {type(error).__name__}: {error}") from None
+
+
+def _check_form(body: Any, name: str) -> None:
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise FormatError(f"{name} is not a fit of miscope, as `miscope fit -o` and DecayFit.save write it")
     if body.get("version") != VERSION:
@@ -96,10 +117,6 @@ def from_json(text: str, name: str = "the text") -> DecayFit:
             f"{name} is a fit of version {body.get('version')}, and this miscope reads version {VERSION}: fit the "
             "curve again, or install the miscope that wrote it"
         )
-    try:
-        return _restore(body)
-    except (KeyError, TypeError, ValueError, AttributeError, MiscopeError) as error:
-        raise FormatError(f"{name} is a damaged fit of miscope: {type(error).__name__}: {error}") from None
 
 
 def _restore(body: dict[str, Any]) -> DecayFit:
@@ -151,7 +168,8 @@ def _fields(given: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a small record: these are text, the others numbers."""
     for name in texts:
         _demand(isinstance(given[name], str), name)
-    return {name: value if name in texts or type(value) is int else number(value) for name, value in given.items()}
+    numbers = {name: number(value) for name, value in given.items() if name not in texts}
+    return {name: value if name in texts or type(value) is int else numbers[name] for name, value in given.items()}
 
 
 def _demand(holds: bool, what: str) -> None:

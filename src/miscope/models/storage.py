@@ -18,6 +18,7 @@ from torch import Tensor
 
 from miscope._version import __version__
 from miscope.atomic import atomic_path, check_suffix
+from miscope.digests import parsed
 from miscope.errors import FormatError, InputError
 from miscope.models.base import label_of
 from miscope.models.naming import MODELS
@@ -95,7 +96,7 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
         name, config, alphabet = described["name"], dict(described["config"]), described["alphabet"]
         history = History.from_lists(body["history"])
         entropy_rate, provenance = body["entropy_rate"], dict(body["provenance"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FormatError(f"{path} is not whole: what it says of the model lacks {error}") from None
     if name not in MODELS:
         raise FormatError(
@@ -133,7 +134,7 @@ def read_tensors(
     metadata, tensors = _opened(path)
     text = metadata.get("miscope", "")
     try:
-        body = json.loads(text)
+        body = parsed(text)
         digest = body.pop("sha256", None)
         found, number = body["format"], body["version"]
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from miscope.atomic import write_json
-from miscope.curve.storage import from_bytes
-from miscope.curve.storage import to_json as curve_to_json
+from miscope.curve.storage import from_dict as curve_from_dict
+from miscope.curve.storage import to_dict as curve_to_dict
 from miscope.decay import Comparison
-from miscope.decay.storage import from_json
-from miscope.decay.storage import to_json as fit_to_json
+from miscope.decay.storage import from_dict as fit_from_dict
+from miscope.decay.storage import to_dict as fit_to_dict
 from miscope.errors import FormatError
 from miscope.formats import array, number, plain, reading
 from miscope.probing.effects import Distance
@@ -37,8 +36,8 @@ def save(found: Uniformity, path: str | Path) -> None:
     whole = {name: plain(getattr(found, name)) for name in (*_ARRAYS, *_NUMBERS)}
     whole |= {
         "distances": [plain(vars(each)) for each in found.distances],
-        "curves": [json.loads(curve_to_json(curve)) for curve in (*found.curves, found.whole)],
-        "fits": [None if fit is None else json.loads(fit_to_json(fit)) for fit in found.fits],
+        "curves": [curve_to_dict(curve) for curve in (*found.curves, found.whole)],
+        "fits": [None if fit is None else fit_to_dict(fit) for fit in found.fits],
         "comparisons": [[i, j, plain(vars(each))] for i, j, each in found.comparisons],
         "influence": [plain(each.to_dict()) for each in found.influence],
     }
@@ -53,7 +52,7 @@ def load(path: str | Path) -> Uniformity:
         if "whole" not in body:
             raise FormatError("it holds what a report shows and not the whole result, as --json prints it")
         given = body["whole"]
-        curves = [from_bytes(json.dumps(curve).encode(), str(path)) for curve in given["curves"]]
+        curves = [curve_from_dict(curve, str(path)) for curve in given["curves"]]
         return Uniformity(
             names=tuple(map(str, body["names"])),
             n_symbols=tuple(map(int, body["n_symbols"])),
@@ -63,7 +62,7 @@ def load(path: str | Path) -> Uniformity:
             distances=tuple(_distance(each) for each in given["distances"]),
             curves=tuple(curves[:-1]),
             whole=curves[-1],
-            fits=tuple(None if fit is None else from_json(json.dumps(fit), str(path)) for fit in given["fits"]),
+            fits=tuple(None if fit is None else fit_from_dict(fit, str(path)) for fit in given["fits"]),
             comparisons=tuple((int(i), int(j), _comparison(each)) for i, j, each in given["comparisons"]),
             influence=tuple(Influence(**each) for each in given["influence"]),
             n_permutations=int(body["n_permutations"]),

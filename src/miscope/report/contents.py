@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
+from miscope.digests import signed
 from miscope.report import corpora, probed
 from miscope.report.alike import grouped
 from miscope.report.charts import plain
@@ -155,7 +155,7 @@ def _result(item: Item) -> Result:
 
         text = fit_to_json(item.value)
     else:
-        text = json.dumps(_jsonable(item.value), ensure_ascii=False, allow_nan=False)
+        text = signed(_jsonable(item.value))
     return Result(item.name, item.kind, text if len(text) <= _MOST_BYTES else "")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from miscope.digests import checked, parsed
 from miscope.errors import FormatError, InputError
 from miscope.formats import checked_kind, marked
 
@@ -174,12 +174,16 @@ def _of_content(content: bytes, path: str, in_folder: bool = False) -> list[Item
     if content[:4] == b"PAR1":
         return [] if in_folder and b"miscope.curve" not in content else [Item("curve", from_bytes(content, path), name)]
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        body = parsed(content)
+    except ValueError as error:
         if in_folder and not _says_what_it_is(content):
             return []
         raise FormatError(f"{path} is not JSON, or is cut off: {error}; make it again") from None
-    return _of_body(body, path, name) if isinstance(body, dict) else []
+    items = _of_body(body, path, name) if isinstance(body, dict) else []
+    if items:  # files of others may have a member of that name
+        with checked(body, path):
+            pass
+    return items
 
 
 def _says_what_it_is(content: bytes) -> bool:
@@ -194,13 +198,14 @@ def _of_kind(kind: str, body: dict[str, Any], name: str) -> Item:
 
 
 def _of_body(body: dict[str, Any], path: str, name: str) -> list[Item]:
-    from miscope.curve.storage import from_bytes
-    from miscope.decay.storage import FORMAT, from_json
+    from miscope.curve.storage import from_dict as curve_from_dict
+    from miscope.decay.storage import FORMAT
+    from miscope.decay.storage import from_dict as fit_from_dict
 
     if body.get("format") == "miscope.curve":
-        return [Item("curve", from_bytes(json.dumps(body).encode(), path), name)]
+        return [Item("curve", curve_from_dict(body, path), name)]
     if body.get("format") == FORMAT:
-        return [Item("fit", from_json(json.dumps(body), path), name)]
+        return [Item("fit", fit_from_dict(body, path), name)]
     if isinstance(body.get("curve"), dict):  # measure --json --fit, probe --json
         parts = [body["curve"], *(body[each] for each in ("fit", "spectrum", "couplings") if body.get(each))]
         return [item for part in parts if isinstance(part, dict) for item in _of_body(part, path, name)]

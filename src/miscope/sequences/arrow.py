@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
+from miscope.digests import UNSIGNED, check_arrays, described, description_in
 from miscope.errors import FormatError, InputError
 from miscope.sequences.arrays import narrow
-from miscope.sequences.arrow_types import is_lists, plain
+from miscope.sequences.arrow_types import is_lists, plain, sound
 from miscope.sequences.codes import Array
 from miscope.sequences.columns import codes_of_lists
+from miscope.sequences.notes import noted
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import name_of
 from miscope.sequences.streams import can_be_mapped, open_seekable
@@ -26,15 +29,17 @@ FORMAT, VERSION = "miscope.sequences", 1
 END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
-def save(path: str | os.PathLike[str], codes: Array, offsets: Array, described: dict[str, Any]) -> None:
-    """Write codes and offsets as one record batch, what is `described` as JSON in the metadata of the schema."""
+def save(path: str | os.PathLike[str], codes: Array, offsets: Array, about: dict[str, Any]) -> None:
+    """Write codes and offsets as one record batch, what is said `about` them as JSON in the metadata of the schema."""
     import pyarrow as pa
 
     check_suffix(path, ("", ".arrow", ".feather"), "a corpus of sequences")
-    metadata = {"format": FORMAT, "version": VERSION, **described}
+    metadata = described(
+        {"format": FORMAT, "version": VERSION, **about}, {"codes": codes, "offsets": offsets}, default=_plain
+    )
     values = pa.Array.from_buffers(pa.from_numpy_dtype(codes.dtype), len(codes), [None, pa.py_buffer(codes)])
     rows = pa.LargeListArray.from_arrays(pa.array(offsets), values)
-    schema = pa.schema([("codes", rows.type)], metadata={"miscope": json.dumps(metadata, default=_plain)})
+    schema = pa.schema([("codes", rows.type)], metadata=metadata)
     with (
         atomic_path(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
@@ -43,15 +48,26 @@ def save(path: str | os.PathLike[str], codes: Array, offsets: Array, described: 
         writer.write_batch(pa.record_batch([rows], schema=schema))
 
 
-def open_file(file: str, column: str | None = None) -> tuple[Array, Array, int, Any, dict[str, Any]]:
-    """Return codes, offsets, alphabet size, alphabet and provenance of a file (or what an address leads to)."""
+class Opened(NamedTuple):
+    """What a file (or what an address leads to) holds, and what makes sure of its codes and offsets, if they can be."""
+
+    codes: Array
+    offsets: Array
+    alphabet_size: int
+    alphabet: Any
+    provenance: dict[str, Any]
+    check: Callable[[], None] | None
+
+
+def open_file(file: str, column: str | None = None) -> Opened:
+    """Open a file, of which nothing large is looked at; not even its codes, if they have a digest."""
     import pyarrow as pa
 
     path = name_of(file)
     try:
         table = _read_table(file)
-        codes, offsets, alphabet = codes_of_lists(map(plain, _list_column(table, column)), mapped=True, named=True)
-        return codes, offsets, *_described(table.schema.metadata or {}, codes, alphabet, Path(path).name)
+        codes, offsets, names = codes_of_lists(map(plain, _list_column(table, column)), mapped=True, named=True)
+        return _opened_as(table.schema.metadata or {}, codes, offsets, names, path)
     except FileNotFoundError as error:
         raise InputError(f"cannot open {path!r}: there is no such file") from error
     except PermissionError as error:
@@ -108,22 +124,25 @@ def _list_column(table: Any, column: str | None) -> list[Any]:
     name = lists[0] if column is None else column
     if name not in lists:
         raise FormatError(f"it has no column {name!r} of lists of integers; it has {', '.join(lists) or 'none at all'}")
-    chunks = [chunk for chunk in table.column(name).chunks if len(chunk)]
+    chunks = [sound(chunk) for chunk in table.column(name).chunks if len(chunk)]
     if not chunks:
         raise FormatError("it has not one document")
     return chunks
 
 
-def _described(
-    metadata: dict[bytes, bytes], codes: Array, names: tuple[int, ...] | None, label: str
-) -> tuple[int, Any, dict[str, Any]]:
+def _opened_as(
+    metadata: dict[bytes, bytes], codes: Array, offsets: Array, names: tuple[int, ...] | None, path: str
+) -> Opened:
     """Read what `save` wrote beside the codes; for foreign files say what can be said."""
-    if b"miscope" not in metadata:
-        return int(codes.max()) + 1, names, {"reader": "Sequences.open", "label": label}
     try:
-        said = json.loads(metadata[b"miscope"])
+        said = description_in(metadata)
+        if b"miscope" not in metadata:
+            about = {"reader": "Sequences.open", "label": Path(path).name}
+            return Opened(codes, offsets, int(codes.max()) + 1, names, about, None)
         kind, version = said["format"], said["version"]
         size, alphabet, provenance = said["alphabet_size"], said["alphabet"], said["provenance"]
+    except FormatError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError("what miscope wrote about it in the metadata is damaged") from error
     if kind != FORMAT:
@@ -135,8 +154,18 @@ def _described(
     right = isinstance(size, int) and isinstance(provenance, dict) and isinstance(alphabet, list | None)
     if not right or (alphabet is not None and len(alphabet) != size):
         raise FormatError("what miscope wrote about it in the metadata is damaged")
+    symbols = None if alphabet is None else tuple(alphabet)
+    if "digests" in said:
+        check = partial(_make_sure, said["digests"], codes, offsets, size, path)
+        return Opened(codes, offsets, size, symbols, provenance, check)
     narrow(codes, size)
-    return size, None if alphabet is None else tuple(alphabet), provenance
+    return Opened(codes, offsets, size, symbols, noted(provenance, [f"{path} {UNSIGNED}"]), None)
+
+
+def _make_sure(digests: dict[str, str], codes: Array, offsets: Array, alphabet_size: int, path: str) -> None:
+    """Refuse codes that are not those that were written, or not of their alphabet."""
+    check_arrays(digests, {"codes": codes, "offsets": offsets}, path)
+    narrow(codes, alphabet_size)
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from miscope.errors import InputError
+
 __all__ = [
     "Array",
     "code_dtype",
@@ -87,10 +89,19 @@ def n_distinct(codes: Array, alphabet_size: int) -> int:
 
 
 def recode(codes: Array, table: Array, out: Array | None = None) -> Array:
-    """Look every code up in `table`: ``table[codes]`` without its eight bytes a symbol."""
+    """Look every code up in `table`: ``table[codes]`` without its eight bytes a symbol.
+
+    Raises
+    ------
+    InputError
+        A code is outside of the table.
+    """
     out = np.empty(len(codes), table.dtype) if out is None else out
     for piece in pieces(len(codes)):
-        np.take(table, codes[piece], out=out[piece], mode="clip")
+        part = codes[piece]
+        if len(part) and (part.max() >= len(table) or (part.dtype.kind != "u" and part.min() < 0)):
+            raise InputError(f"there is a code outside of 0 to {len(table) - 1}, the codes that mean something here")
+        np.take(table, part, out=out[piece], mode="clip")  # now the same as "raise", which would copy `out`
     return out
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from miscope.digests import late, made_sure
 from miscope.errors import InputError
 from miscope.sequences import arrow, reshaping
 from miscope.sequences.arrays import Symbol, check_parts, from_anything
@@ -20,6 +21,7 @@ from miscope.sequences.sources import file_name
 __all__ = ["Sequences"]
 
 
+@made_sure("codes", "offsets")
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
     """Documents of symbols: all codes in one array, one document behind the other.
@@ -341,6 +343,9 @@ class Sequences:
     def open(cls, path: str | os.PathLike[str], column: str | None = None) -> Sequences:
         """Open an Arrow file, memory-mapped: nothing is copied, whatever its size.
 
+        What `save` wrote has a digest, which is checked once, when `codes` or `offsets` are first looked at, so that
+        opening takes no time; a file that was changed raises `FormatError` there.
+
         Opens what `save` wrote, and any other Arrow IPC file or stream with a column of lists of integers, such as a
         tokenised Hugging Face data set. (Those are copied if they have several batches or integers of 64 bits. Integers
         beyond 2**32 - 1 are symbols, as in `from_arrays`.)
@@ -362,9 +367,13 @@ class Sequences:
         Raises
         ------
         FormatError
-            The file is no such file, or is damaged; the message says what it is.
+            The file is no such file, is damaged, or was changed after it was written; the message says what it is.
         """
-        return cls(*arrow.open_file(file_name(path), column))
+        *parts, check = arrow.open_file(file_name(path), column)
+        opened = cls(*parts)
+        if check is not None:
+            late(opened, check)
+        return opened
 
     def _with(self, codes: Array, offsets: Array, label: str, **more: Any) -> Sequences:
         """Other documents of the same symbols."""

@@ -9,9 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miscope.errors import InputError, NothingError, choice, require
+from miscope.errors import FormatError, InputError, NothingError, choice, require
 from miscope.sequences.arrow_texts import encode_strings
-from miscope.sequences.arrow_types import is_lists, is_string_lists, is_text, plain, plain_type, without_dictionary
+from miscope.sequences.arrow_types import (
+    is_lists,
+    is_string_lists,
+    is_text,
+    plain,
+    plain_type,
+    sound,
+    without_dictionary,
+)
 from miscope.sequences.codes import offsets_of
 from miscope.sequences.columns import codes_of_lists, codes_of_string_lists
 from miscope.sequences.container import Sequences
@@ -220,10 +228,17 @@ def _noted(made: Sequences, more: dict[str, Any]) -> Sequences:
 def _watched(rows: Rows, progress: Progress | None) -> Iterator[Any]:
     done = 0
     for chunk in rows.chunks:
-        yield plain(chunk)
+        yield plain(_sound(chunk, rows.column))
         done += len(chunk)
         if progress is not None:
             progress(done, max(rows.total, done))
+
+
+def _sound(chunk: Any, column: str) -> Any:
+    try:
+        return sound(chunk)
+    except FormatError as error:
+        raise FormatError(f"cannot use the column {column!r} of the data set: {error}") from error
 
 
 def _strings(rows: Rows, missing: list[int], progress: Progress | None) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from miscope.digests import parsed
 from miscope.errors import FormatError, InputError, choice
+from miscope.sequences.arrow import END_OF_STREAM, MAGIC
 from miscope.sequences.hugging_face import explained, told
 
 __all__ = ["load"]
@@ -52,17 +53,35 @@ def _saved(datasets: Any, folder: Path, config: str | None, split: str, streamin
     failed = f"cannot read the saved data set {str(folder)!r}"
     if (folder / "dataset_dict.json").is_file():
         with explained(failed, FormatError):
-            splits = json.loads((folder / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
+            splits = _said(folder / "dataset_dict.json")["splits"]
         _check_split(split, splits, str(folder))
         folder = folder / split
     with explained(failed, FormatError):
-        if not json.loads((folder / "state.json").read_text(encoding="utf-8"))["_data_files"]:
+        files = [folder / each["filename"] for each in _said(folder / "state.json")["_data_files"]]
+        if not files:
             raise InputError(f"the split {split!r} of {str(folder)!r} is empty: it has not one row")
+        for file in files:
+            _check_end(file)
         data = datasets.load_from_disk(str(folder))
     own = str(data.split) if data.split is not None else "train"
     if folder.name != split and own != split:
         raise InputError(f"{str(folder)!r} is one data set, of the split {own!r}, and has no split {split!r}")
     return data
+
+
+def _said(file: Path) -> Any:
+    return parsed(file.read_bytes())
+
+
+def _check_end(file: Path) -> None:
+    """Refuse a file that was cut off, of which the rows before the cut would be all."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        start = opened.read(len(MAGIC))
+        opened.seek(max(size - len(END_OF_STREAM), 0))
+        end = opened.read()
+    if not (end.endswith(MAGIC) if start == MAGIC else end == END_OF_STREAM):
+        raise ValueError(f"the end of {file.name!r} is missing: it was cut off, so fetch or write it again")
 
 
 def _check_split(split: str, splits: list[str], name: str) -> None:

@@ -330,7 +330,7 @@ class ParquetFile(TableFile):
                 yield file
         except pa.ArrowNotImplementedError as error:
             raise unknown_type(self.name, error) from error
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the latter for names of columns
             raise FormatError(f"{self.name!r} is a damaged Parquet file ({error}); fetch or write it again") from error
 
 
@@ -371,7 +371,7 @@ class ArrowFile(TableFile):
                     yield stream.schema, iter(stream), 1 << 30  # nobody knows how many
         except pa.ArrowNotImplementedError as error:
             raise unknown_type(self.name, error) from error
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise FormatError(f"{self.name!r} is a damaged Arrow file ({error}); fetch or write it again") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,10 +16,10 @@ import numpy as np
 from miscope._version import __version__
 from miscope.atomic import atomic_path
 from miscope.curve import MICurve, measure
-from miscope.errors import FormatError, InputError, choice
+from miscope.errors import InputError, choice
 from miscope.sequences import Sequences, Series
 from miscope.studies.cases import SCALES, Case, cases
-from miscope.studies.lab import working_in
+from miscope.studies.lab import read_json, working_in, write_json
 from miscope.studies.verdicts import VERDICT_RUNS, VerdictCase, run_verdict_case, verdict_cases
 
 __all__ = ["COLUMNS", "Calibration", "calibrate", "run_case"]
@@ -159,15 +158,11 @@ def _kept(case: Case | VerdictCase, runs: int, store: Path | None, mapper: Mappe
     """The rows of a case, from the store if they are there."""
     path = None if store is None else store / f"{case.key}.json"
     if path is not None and path.exists():
-        try:
-            kept: list[Row] = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError):
-            raise FormatError(f"{path} is damaged: remove it, and the calibration makes it again") from None
+        kept: list[Row] = read_json(path)
         return kept
     rows = run_verdict_case(case, runs, mapper) if isinstance(case, VerdictCase) else run_case(case, runs, mapper)
     if path is not None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(rows), encoding="utf-8")
+        write_json(path, rows)
     return rows
 
 

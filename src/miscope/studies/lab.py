@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miscope.atomic import atomic_path, explained
+from miscope.digests import checked, parsed, signed
 from miscope.errors import FormatError, InputError
 from miscope.locks import claim
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from miscope.decay import DecayFit
     from miscope.models.trained import TrainedModel
 
-__all__ = ["Lab", "working_in", "write_json"]
+__all__ = ["Lab", "read_json", "working_in", "write_json"]
 
 Progress = Callable[[int, int, str], object]
+_LISTED = "listed"
+"""The member that holds what is no object of JSON itself."""
 
 
 class Lab:
@@ -97,7 +100,7 @@ class Lab:
         path = self._path("records", name, ".json")
 
         def load(where: Path) -> Any:
-            return _with_nan(json.loads(where.read_text(encoding="utf-8")))
+            return _with_nan(read_json(where))
 
         self._kept(path, make, load, lambda found, to: write_json(to, found))
         return load(path)
@@ -122,10 +125,30 @@ class Lab:
 
 
 def write_json(path: Path, found: Any) -> None:
-    """Write JSON whole or not at all; what is not finite becomes null."""
-    text = json.dumps(_plain(found), ensure_ascii=False, indent=1, allow_nan=False)
+    """Write JSON with its digest, whole or not at all; what is not finite becomes null."""
+    made = _plain(found)
+    text = signed(made if isinstance(made, dict) else {_LISTED: made}, indent=1)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote.
+
+    Raises
+    ------
+    FormatError
+        It is damaged, or was changed since.
+    """
+    try:
+        body = parsed(path.read_bytes())
+    except ValueError as error:
+        raise FormatError(f"{path} is not JSON, or is cut off: {error}") from None
+    with checked(body if isinstance(body, dict) else {}, str(path)):
+        if not isinstance(body, dict):
+            return body  # as early versions wrote lists
+        said = {name: value for name, value in body.items() if name != "sha256"}
+        return said[_LISTED] if set(said) == {_LISTED} else said
 
 
 def _plain(value: Any) -> Any:
@@ -193,8 +216,8 @@ def _check_settings(path: Path, settings: Mapping[str, Any], pieces: Sequence[st
         write_json(path, settings)
         return
     try:
-        there = _flat(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
+        there = _flat(read_json(path))
+    except FormatError:
         raise FormatError(f"{path} is damaged: name another folder, or remove this one to begin anew") from None
     changed = [
         f"{name}: {there.get(name, 'nothing')!r} there, {wanted.get(name, 'nothing')!r} now"

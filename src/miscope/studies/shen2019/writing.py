@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from miscope.errors import MissingExtraError
 from miscope.formats import marked
 from miscope.studies.experiment import Experiment
 from miscope.studies.findings import Outcome
-from miscope.studies.lab import write_json
+from miscope.studies.lab import read_json, write_json
 
 __all__ = ["page_tables", "write_study"]
 
@@ -78,8 +77,8 @@ def write_study(
 
 def _seconds_before(path: Path) -> float:
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return float(read_json(path)["seconds"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0.0
 
 

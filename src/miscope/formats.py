@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope._version import __version__
-from miscope.errors import FormatError, InputError, MiscopeError
+from miscope.errors import FormatError, MiscopeError
+from miscope.whole_files import read_whole
 
 __all__ = [
     "DATA",
@@ -224,10 +225,7 @@ def reading(path: str | Path, kind: str) -> Iterator[dict[str, Any]]:
     FormatError
         If it is something else, of another version, or damaged.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    content = read_whole(path)
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):

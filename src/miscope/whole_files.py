@@ -14,9 +14,8 @@ import numpy as np
 from miscope.errors import FormatError, InputError
 from miscope.machine import as_size
 
-__all__ = ["DEEPEST", "MOST", "STDIN", "is_nested", "json_of", "read_whole", "refuse_device"]
+__all__ = ["DEEPEST", "MOST", "is_nested", "json_of", "read_standard_input", "read_whole", "refuse_device"]
 
-STDIN = "-"
 MOST = 1 << 29
 """Bytes of a file that is read whole: results, tables of classes, settings. Data are read piece by piece."""
 DEEPEST = 100
@@ -31,7 +30,7 @@ _OTHERS = bytes(set(range(256)) - set(b"[{]}"))
 
 
 def read_whole(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file, a pipe or standard input (``"-"``): at most `MOST`, and nothing of a device.
+    """The bytes of a file or a pipe: at most `MOST`, and nothing of a device.
 
     Raises
     ------
@@ -40,10 +39,6 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     """
     name = os.fspath(path)
     try:
-        if name == STDIN:
-            if sys.stdin is None:
-                raise InputError("cannot read standard input: it is closed")
-            return _bounded(sys.stdin.buffer, "standard input")
         refuse_device(name)
         with open(name, "rb") as file:  # noqa: PTH123 - names need not be paths
             return _bounded(file, name)
@@ -51,6 +46,19 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
         raise
     except (OSError, ValueError) as error:  # the latter for names that cannot be
         raise InputError(f"cannot read {_shown(name)!r}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_standard_input() -> bytes:
+    """The bytes of standard input: at most `MOST`.
+
+    Raises
+    ------
+    InputError
+        It is closed, or longer.
+    """
+    if sys.stdin is None:
+        raise InputError("cannot read standard input: it is closed")
+    return _bounded(sys.stdin.buffer, "standard input")
 
 
 def refuse_device(name: str) -> None:
@@ -94,7 +102,7 @@ def _shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def json_of(text: str | bytes, name: str) -> Any:
+def json_of(text: str | bytes, name: str, finite: bool = True) -> Any:
     """What JSON says, which others may have written.
 
     >>> json_of('{"lags": [1, 2]}', "a.json")
@@ -110,17 +118,20 @@ def json_of(text: str | bytes, name: str) -> Any:
         The text, or its bytes.
     name
         What to call it in errors.
+    finite
+        Whether numbers that are not finite are refused too, which JSON does not have and Python writes all the same.
 
     Raises
     ------
     FormatError
-        It is not JSON, nested deeper than `DEEPEST`, or has a number that is not finite or beyond the largest of
-        double precision.
+        It is not JSON, nested deeper than `DEEPEST`, or has a number beyond the largest of double precision.
     """
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
     checks: dict[str, Any] = {"parse_float": _finite, "parse_int": _whole} if _may_be_too_large(data) else {}
+    if finite:
+        checks["parse_constant"] = _refused
     try:
-        found = json.loads(text, parse_constant=_refused, **checks)
+        found = json.loads(text, **checks)
     except RecursionError:
         raise _too_deep(name) from None
     except ValueError as error:

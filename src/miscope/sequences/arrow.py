@@ -11,11 +11,13 @@ import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
 from miscope.errors import FormatError, InputError
+from miscope.machine import check_memory
 from miscope.sequences.arrays import narrow, whole_numbers
 from miscope.sequences.codes import Array
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import name_of
 from miscope.sequences.streams import can_be_mapped, open_seekable
+from miscope.whole_files import json_of, refuse_device
 
 __all__ = ["MAGIC", "open_file", "save"]
 
@@ -46,6 +48,8 @@ def open_file(file: str, column: str | None = None) -> tuple[Array, Array, int, 
     import pyarrow as pa
 
     path = name_of(file)
+    if not is_url(file):
+        refuse_device(file)
     try:
         table = _read_table(file)
         rows = _list_column(table, column)
@@ -86,11 +90,13 @@ def _opened(file: str) -> Any:
     if not is_url(file):
         if Path(file).is_dir():
             raise FormatError("it is a folder; name the file inside it")
-        if Path(file).stat().st_size == 0:
+        if Path(file).is_file() and Path(file).stat().st_size == 0:
             raise FormatError("it is empty")
         if can_be_mapped(file):
             return pa.memory_map(file)
     with open_seekable(file) as opened:
+        check_memory(opened.seek(0, 2), "what is unpacked of it")
+        opened.seek(0)
         return pa.BufferReader(opened.read())
 
 
@@ -148,7 +154,7 @@ def _described(metadata: dict[bytes, bytes], codes: Array, label: str) -> tuple[
     if b"miscope" not in metadata:
         return int(codes.max()) + 1, None, {"reader": "Sequences.open", "label": label}
     try:
-        said = json.loads(metadata[b"miscope"])
+        said = json_of(metadata[b"miscope"], "it", finite=False)
         kind, version = said["format"], said["version"]
         size, alphabet, provenance = said["alphabet_size"], said["alphabet"], said["provenance"]
     except (ValueError, KeyError, TypeError) as error:

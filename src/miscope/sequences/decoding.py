@@ -208,7 +208,7 @@ def mark_blank_lines(texts: Iterable[str]) -> Iterator[str]:
     True
     """
     held, opening = "", True
-    for text in gathered(texts, lambda: len(held)):
+    for text in gathered(texts, lambda: len(held)):  # noqa: B023 - as long as it is then
         text = held + text
         body = len(text.rstrip())
         if opening:

@@ -23,7 +23,7 @@ from miscope.sequences.hub import read_hub
 from miscope.sequences.matlab import read_mat
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
-from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, shown, split_part
+from miscope.sequences.sources import STDIN, Paths, expand, gives_once, has_suffix, name_of, shown, split_part
 from miscope.sequences.streams import Meter, head_of
 from miscope.sequences.table_files import open_table
 from miscope.sequences.tables import read_table
@@ -190,7 +190,8 @@ def _options_of(reader: Callable[..., Any]) -> list[str]:
 
 def _kind(file: str, options: dict[str, Any]) -> str:
     """What a file is: by its first bytes, then by its name."""
-    if file == STDIN:  # nothing can be seen of it before it is read, so that the options say
+    unnamed = not any(has_suffix(file, about.suffixes) for about in DATA.values())
+    if file == STDIN or (unnamed and gives_once(file)):  # nothing is seen of it before it is read: the options say
         only = {"table": _own_options(read_table), "fasta": _own_options(read_fasta)}
         kinds = (kind for kind, names in only.items() if (names - {"alphabet", "tokenizer"}) & set(options))
         return next(kinds, "tokens" if "tokenizer" in options else "text")

@@ -8,13 +8,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
 
 from miscope.digests import signed
 from miscope.errors import InputError
 from miscope.locks import Claim, claim, private_file, remove_abandoned
 
-__all__ = ["atomic_path", "check_suffix", "claimed_folder", "explained", "write_json"]
+__all__ = ["atomic_path", "check_suffix", "claimed_folder", "explained", "mapped_file", "write_json"]
 
 PREFIX = ".miscope-"  # of files that are being written
 
@@ -100,6 +102,38 @@ def claimed_folder(path: str | os.PathLike[str], folder: Path, what: str) -> Cla
                 return claim(folder / "lock", what)
             except FileNotFoundError:  # who was there has finished meanwhile, and removed the folder
                 continue
+
+
+def mapped_file(path: str | os.PathLike[str], dtype: Any, n: int) -> np.memmap[Any, Any]:
+    """Make a file of n numbers that is written to as memory, with room on the disk for all of them.
+
+    A file that has holes would end the process (SIGBUS) where one is written to on a full disk.
+
+    Raises
+    ------
+    InputError
+        There is no room for it.
+    """
+    size = n * np.dtype(dtype).itemsize
+    with explained(path), Path(path).open("w+b") as file:
+        _reserve(file, size)
+        return np.memmap(file, dtype, "r+", shape=(n,))
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Take room on the disk; where the file system (or the machine) knows no way to, by writing zeros."""
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    except AttributeError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+    zeros = bytes(1 << 20)
+    for start in range(0, size, len(zeros)):
+        file.write(zeros[: size - start])
+    file.flush()
 
 
 def _check(target: Path, path: str | os.PathLike[str]) -> None:

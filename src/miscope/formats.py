@@ -13,7 +13,8 @@ import numpy as np
 
 from miscope._version import __version__
 from miscope.digests import checked, parsed
-from miscope.errors import FormatError, InputError, MiscopeError
+from miscope.errors import FormatError, MiscopeError
+from miscope.whole_files import read_whole
 
 __all__ = [
     "DATA",
@@ -229,10 +230,7 @@ def reading(path: str | Path, kind: str) -> Iterator[dict[str, Any]]:
     FormatError
         If it is something else, of another version, damaged, or was changed since.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    content = read_whole(path)
     try:
         body = parsed(content)
     except ValueError:

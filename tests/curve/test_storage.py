@@ -262,7 +262,7 @@ def test_lags_that_are_not_whole_in_an_otherwise_whole_file(about, tmp_path):
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(InputError, match=r"cannot read .*none\.json: No such file"):
+    with pytest.raises(InputError, match=r"cannot read .*none\.json': No such file"):
         MICurve.load(tmp_path / "none.json")
 
 

@@ -139,7 +139,7 @@ def test_a_map_of_codes(tmp_path):
         ("a.tsv", "the\tA\nthe\tB\n", InputError, "gives 'the' two classes, 'A' and 'B'"),
         ("a.tsv", "", InputError, "is empty"),
         ("a.json", "[1]", FormatError, "must be a JSON object"),
-        ("a.json", "{", FormatError, "is no JSON"),
+        ("a.json", "{", FormatError, "not JSON"),
         ("a.tsv", "und\tArtikel\n", InputError, "names none of the symbols: it has 'und'"),
     ],
 )

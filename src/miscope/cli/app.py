@@ -13,10 +13,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from miscope._version import __version__
-from miscope.cli.common import INTERRUPTED
+from miscope.cli.common import INTERRUPTED, UNUSABLE, note
 from miscope.cli.compare import compare
 from miscope.cli.count import count
 from miscope.cli.demo import demo
+from miscope.cli.failures import said_of
 from miscope.cli.fit import fit
 from miscope.cli.inspect import inspect
 from miscope.cli.measure import measure
@@ -113,10 +114,19 @@ def main() -> None:
         app(prog_name="miscope")
     except SystemExit as ended:
         status = ended.code
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        status = 1
+    except BaseException as error:
+        status = _told(error)
     _leave(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+def _told(error: BaseException) -> int:
+    """Say what no command has explained, and return the status: a traceback only where the fault is miscope's."""
+    said = said_of(error)
+    if said is None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
+    note(f"miscope: error: {said}")
+    return UNUSABLE
 
 
 def _leave(status: int) -> NoReturn:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 
+from miscope.cli.failures import ClosedOutputError, said_of
 from miscope.cli.progress import lines_of, progress_bar
 from miscope.errors import InputError, MiscopeError, MiscopeWarning
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
+    "UNUSABLE",
     "aligned",
     "as_options",
     "check_output",
@@ -105,15 +107,13 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             # The reader of our output has gone: nothing to say, and nobody to say it to.
             _forget_output()
             raise typer.Exit(1) from None
-        except OSError as error:
-            # Files that are read or written explain themselves as MiscopeError; what is left is our own output, and
-            # the cache of compiled kernels.
-            note(f"miscope: error: cannot write {error.filename or 'the output'}: {error.strerror or error}")
+        except Exception as error:
+            said = said_of(error)
+            if said is None:
+                raise
+            note(f"miscope: error: {said}")
             _forget_output()
-            raise typer.Exit(1) from None
-        except MemoryError as error:
-            note(f"miscope: error: not enough memory: {error}".rstrip(": "))
-            raise typer.Exit(1) from None
+            raise typer.Exit(UNUSABLE) from None
 
     return run
 
@@ -192,6 +192,8 @@ def note(text: str) -> None:
 
 def say(text: str) -> None:
     """Write a result to stdout, and see to it that it got there."""
+    if sys.stdout is None:
+        raise ClosedOutputError
     typer.echo(printable(text, sys.stdout))
     sys.stdout.flush()
 
@@ -275,7 +277,7 @@ def print_curve(curve: MICurve, exact: np.ndarray | None = None, name: str = "ex
     for i in keep:
         cells = ["-" if column[i] != column[i] else f"{column[i]:.4g}" for column in columns.values()]
         table.add_row(str(curve.lags[i]), *cells, f"{curve.n_pairs[i]:,}", "*" if seen[i] else "")
-    terminal = sys.stdout.isatty()
+    terminal = sys.stdout is not None and sys.stdout.isatty()
     page = io.StringIO()
     console = Console(file=page, force_terminal=terminal, width=None if terminal else 120, highlight=False, emoji=False)
     console.print(table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from miscope.digests import parsed
 from miscope.errors import FormatError, InputError
 from miscope.formats import says_kind, what_takes
+from miscope.whole_files import read_standard_input, read_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +85,7 @@ def read_any(name: str) -> MICurve | DecayFit | pa.Table:
     from miscope.decay.storage import FORMAT, from_json
 
     known_as, suffix = called(name), Path(name).suffix.lower()
-    content = _content(name)
+    content = read_standard_input() if name == STDIN else read_whole(name)
     if suffix in _SEPARATORS:
         return _table(content, _SEPARATORS[suffix], known_as)
     # A fit says what it is in the beginning, also one that is cut off.
@@ -120,17 +120,6 @@ def _fault_of_json(content: bytes) -> str | None:
     except ValueError:
         return "it is not JSON"
     return None
-
-
-def _content(name: str) -> bytes:
-    if name == STDIN:
-        if sys.stdin is None:
-            raise InputError("cannot read standard input: it is closed")
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except (OSError, ValueError) as error:  # the latter for names that cannot be
-        raise InputError(f"cannot read {called(name)!r}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _table(content: bytes, separator: str, known_as: str) -> pa.Table:

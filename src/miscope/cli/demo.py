@@ -85,7 +85,7 @@ def demo(
 
 def _step(what: str, quiet: bool) -> None:
     """Say what is done now, where no bar shows it."""
-    if not quiet and not sys.stderr.isatty():
+    if not quiet and sys.stderr is not None and not sys.stderr.isatty():
         note(f"{what} …")
 
 

@@ -145,9 +145,11 @@ def reading_within(max_memory: str | None) -> Iterator[None]:
         yield
         return
     from miscope.counting.memory import give_back, memory_budget
+    from miscope.machine import may_use
     from miscope.sequences.stores import kept_in_memory
 
-    with kept_in_memory(memory_budget(max_memory) / 4):
+    budget = memory_budget(max_memory)
+    with kept_in_memory(budget / 4), may_use(budget):
         yield
     give_back()
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
 from miscope.counting.tally import SMALL
 from miscope.errors import InputError
+from miscope.machine import memory_left
 
 __all__ = [
     "CELL_BYTES",
@@ -37,12 +36,7 @@ CELL_BYTES = 80
 
 _LEAST = 2**26
 _LEAST_LEFT = 2**24
-_UNKNOWN = 2**32
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_CONTROL_GROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
 
 
 class Remaining(int):
@@ -104,34 +98,10 @@ def memory_budget(memory: Memory = None) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(memory), re.IGNORECASE)
     if isinstance(memory, bool) or found is None or found[2].lower() not in _UNITS:
         raise InputError(f"max_memory must be a number of bytes, or such as '2GB' or '512MiB', not {memory!r}")
-    n = int(float(found[1]) * _UNITS[found[2].lower()])
+    n = int(min(float(found[1]) * _UNITS[found[2].lower()], sys.maxsize))
     if n < _LEAST:
         raise InputError(f"{memory} of memory is too little to count in: give at least 64MiB")
     return n
-
-
-def memory_left() -> int:
-    """Bytes that can still be used on this machine, or in the control group that this process runs in."""
-    left = [_of_machine()]
-    for limit, used in _CONTROL_GROUPS:
-        try:
-            left.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
-        except (OSError, ValueError):
-            continue  # no such limit
-    return max(0, min(left))
-
-
-def _of_machine() -> int:
-    try:
-        found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
-        if found:
-            return int(found[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE")) // 2
-    except (AttributeError, ValueError, OSError):
-        return _UNKNOWN
 
 
 def held_bytes(method: str, n_symbols: int, alphabet_size: int, mapped: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from miscope.atomic import atomic_path, check_suffix
+from miscope.atomic import atomic_path, check_suffix, mapped_file
 from miscope.counting.blocks import cut_blocks
 from miscope.counting.counted import CorpusSummary, Progress
 from miscope.counting.doors import Counter, check_pair_numbers
@@ -358,7 +358,7 @@ def _join(pieces: Pieces, path: str | Path, lags: np.ndarray, n_blocks: int, cor
     n, width = int(offsets[-1]), max(n_blocks, 1)
     with pieces.scratch() as folder:
         keys, counts = (
-            np.asarray(np.memmap(folder / f"{name}.tmp", np.int64, "w+", shape=(n,)) if n else np.zeros(0, np.int64))
+            np.asarray(mapped_file(folder / f"{name}.tmp", np.int64, n) if n else np.zeros(0, np.int64))
             for name in ("keys", "counts")
         )
         for i, lag in enumerate(lags.tolist()):

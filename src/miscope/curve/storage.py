@@ -12,7 +12,8 @@ import numpy as np
 from miscope.atomic import atomic_path, check_suffix
 from miscope.curve.result import MEASURED, QUANTITIES, MICurve
 from miscope.digests import checked, digest_of, parsed, signed
-from miscope.errors import FormatError, InputError
+from miscope.errors import FormatError
+from miscope.whole_files import read_whole
 
 __all__ = ["SUFFIXES", "TABLES", "from_bytes", "from_dict", "load", "save", "to_dict", "to_json"]
 
@@ -88,11 +89,7 @@ def load(path: str | Path) -> MICurve:
             f"{path} is a table, which holds no replicates: to fit it, miscope fit {path}; to have the whole curve "
             "again, save it as .json or .parquet"
         )
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    return from_bytes(content, str(path))
+    return from_bytes(read_whole(path), str(path))
 
 
 def from_bytes(content: bytes, path: str) -> MICurve:

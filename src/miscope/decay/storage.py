@@ -11,8 +11,9 @@ import numpy as np
 from miscope.atomic import atomic_path, check_suffix
 from miscope.decay.laws import law_named
 from miscope.digests import checked, parsed, signed
-from miscope.errors import FormatError, InputError, MiscopeError
+from miscope.errors import FormatError, MiscopeError
 from miscope.formats import number, plain
+from miscope.whole_files import read_whole
 
 if TYPE_CHECKING:
     from miscope.decay.result import DecayFit, LawFit
@@ -81,9 +82,7 @@ def save(fit: DecayFit, path: str | Path) -> None:
 def load(path: str | Path) -> DecayFit:
     """Read a fit back."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+        text = read_whole(path).decode("utf-8")
     except UnicodeDecodeError:
         raise FormatError(f"{path} is not a fit of miscope: it is not JSON") from None
     return from_json(text, str(path))

@@ -23,9 +23,19 @@ def chosen_device(device: Any) -> torch.device:
             return torch.device("cuda", torch.cuda.current_device())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        return torch.device(device)
+        where = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise InputError(f"device must be one that torch knows, such as 'cpu' or 'cuda', not {device!r}") from error
+    if where.type == "meta":
+        raise InputError("cannot compute on 'meta', where tensors have shapes and no numbers: name 'cpu', or 'cuda'")
+    try:
+        torch.empty(1, device=where)
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"cannot compute on {str(device)!r}: {reason}; leave --device out for the CPU") from None
+    return where
 
 
 def chosen_precision(precision: str, device: torch.device) -> str:

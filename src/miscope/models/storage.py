@@ -18,12 +18,13 @@ from torch import Tensor
 
 from miscope._version import __version__
 from miscope.atomic import atomic_path, check_suffix
-from miscope.digests import parsed
 from miscope.errors import FormatError, InputError
+from miscope.formats import number
 from miscope.models.base import label_of
 from miscope.models.naming import MODELS
 from miscope.models.trained import History, TrainedModel
 from miscope.processes.checking import checked_alphabet
+from miscope.whole_files import json_of, refuse_device
 
 __all__ = ["digest_of", "load", "read_tensors", "save", "signed", "versions", "write_tensors"]
 
@@ -95,23 +96,36 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
         described = body["model"]
         name, config, alphabet = described["name"], dict(described["config"]), described["alphabet"]
         history = History.from_lists(body["history"])
-        entropy_rate, provenance = body["entropy_rate"], dict(body["provenance"])
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        entropy_rate, provenance = _rate(body["entropy_rate"]), dict(body["provenance"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is not whole: what it says of the model lacks {error}") from None
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise FormatError(
             f"{path} holds a model {name!r}, which this miscope does not know (it knows {', '.join(MODELS)}): update "
             "miscope, if it is a newer one"
         )
-    try:
-        model: Any = MODELS[name](**config)
-    except (InputError, TypeError, KeyError, RuntimeError) as error:
-        raise FormatError(f"{path}: no {name} can be made of the arguments in it: {error}") from None
-    _check_shapes(path, model.state_dict(), tensors)
+    _check_shapes(path, _made(path, name, config, tensors, "meta").state_dict(), tensors)
+    model = _made(path, name, config, tensors, "cpu")
     model.load_state_dict(tensors)
     if alphabet is not None:
         _give_alphabet(path, model, alphabet)
     return TrainedModel(model.eval(), history, entropy_rate, provenance)
+
+
+def _made(path: str | os.PathLike[str], name: str, config: Any, tensors: Mapping[str, Tensor], device: str) -> Any:
+    """A model of these arguments; on the device ``"meta"`` its weights have shapes and take no memory.
+
+    Each of its layers has weights of its own, so that there are no more layers than tensors.
+    """
+    depth = config.get("depth", 1)
+    if isinstance(depth, int) and depth > len(tensors):
+        raise FormatError(f"{path} holds {len(tensors)} tensors, too few for {name} of {depth:,} layers")
+    try:
+        with torch.device(device):
+            return MODELS[name](**config)
+    except (InputError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise FormatError(f"{path}: no {name} can be made of the arguments in it: {reason:.300}") from None
 
 
 def write_tensors(
@@ -134,7 +148,7 @@ def read_tensors(
     metadata, tensors = _opened(path)
     text = metadata.get("miscope", "")
     try:
-        body = parsed(text)
+        body = json_of(text, str(path))
         digest = body.pop("sha256", None)
         found, number = body["format"], body["version"]
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -186,6 +200,7 @@ def digest_of(tensors: Mapping[str, Tensor], text: str = "") -> str:
 
 def _opened(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Tensor]]:
     name = str(path)
+    refuse_device(name)
     try:
         with Path(path).open("rb") as file:
             start = file.read(9)
@@ -194,12 +209,16 @@ def _opened(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Ten
             return opened.metadata() or {}, {key: opened.get_tensor(key).clone() for key in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise InputError(f"cannot open {name!r}: there is no such file") from None
-    except OSError as error:
-        raise InputError(f"cannot open {name!r}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # the latter for names that cannot be
+        raise InputError(f"cannot open {name!r}: {getattr(error, 'strerror', None) or error}") from None
     except SafetensorError as error:
         if len(start) == 9 and start.endswith(b"{"):
             raise FormatError(f"{name} is cut off or damaged: fetch it again, or make it again ({error})") from None
         raise FormatError(f"{name} is not a safetensors file, or only the first bytes of one") from None
+
+
+def _rate(value: Any) -> float | None:
+    return None if value is None else number(value)
 
 
 def _give_alphabet(path: str | os.PathLike[str], model: Any, alphabet: Any) -> None:

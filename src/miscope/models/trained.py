@@ -73,7 +73,7 @@ class History:
         """What `to_lists` gave."""
         numbers = [np.array(columns[name], np.float64) for name in ("loss", "valid", "learning_rate")]
         history = cls(np.array(columns["steps"], np.int64), *numbers)
-        if not len(history.steps) == len(history.loss) == len(history.valid) == len(history.learning_rate):
+        if {each.shape for each in (history.steps, *numbers)} != {(len(history.steps),)}:
             raise ValueError("columns of equal length")
         return history
 

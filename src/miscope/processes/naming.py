@@ -19,6 +19,7 @@ from miscope.processes.long_range_ising import LongRangeIsing
 from miscope.processes.markov import HiddenMarkov, MarkovChain
 from miscope.processes.mixture import Heterogeneous
 from miscope.processes.renewal import Renewal
+from miscope.whole_files import DEEPEST, is_nested
 
 __all__ = ["PROCESSES", "from_description", "from_provenance", "from_text", "kebab", "make", "parsed", "value_of"]
 
@@ -111,6 +112,8 @@ def value_of(text: str) -> Any:
     >>> value_of("[0.1, 2]"), value_of("correlation")
     ([0.1, 2], 'correlation')
     """
+    if is_nested(text.encode("utf-8", "replace")):
+        raise InputError(f"{text:.20}… is nested more than {DEEPEST} deep, as no parameter is")
     try:
         return json.loads(text)
     except ValueError:

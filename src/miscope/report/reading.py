@@ -11,6 +11,7 @@ from typing import Any
 from miscope.digests import checked, parsed
 from miscope.errors import FormatError, InputError
 from miscope.formats import checked_kind, marked
+from miscope.whole_files import read_whole
 
 __all__ = ["HOW_MADE", "Item", "collect"]
 
@@ -125,11 +126,7 @@ def _reaches(reach: dict[str, Any], labels: Any) -> dict[str, Any]:
 def _named(path: Path) -> tuple[list[Item], list[str]]:
     if os.path.isdir(path):  # noqa: PTH112 - never raises, whatever the name
         return _of_folder(path)
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # the latter for names that cannot be
-        raise InputError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from None
-    found = _of_content(content, str(path))
+    found = _of_content(read_whole(path), str(path))
     if not found:
         raise FormatError(f"{path} is no result that a report can show: these are {_SAVED}")
     return found, []
@@ -147,7 +144,7 @@ def _of_folder(folder: Path) -> tuple[list[Item], list[str]]:
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     for path in files:
-        found = [] if path.stat().st_size > _MOST_BYTES else _of_content(_bytes(path), str(path), in_folder=True)
+        found = [] if path.stat().st_size > _MOST_BYTES else _of_content(read_whole(path), str(path), in_folder=True)
         items += found
         if not found:
             left_out.append(str(path.relative_to(folder)))
@@ -157,13 +154,6 @@ def _of_folder(folder: Path) -> tuple[list[Item], list[str]]:
         return items, []
     shown = ", ".join(left_out[:3]) + (f" and {len(left_out) - 3} more" if len(left_out) > 3 else "")
     return items, [f"Left out of the folder {folder.name or folder}, because no results of miscope: {shown}."]
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
 
 
 def _of_content(content: bytes, path: str, in_folder: bool = False) -> list[Item]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from miscope.errors import FormatError, InputError
+from miscope.machine import check_memory
 from miscope.sequences.array_likes import unwrapped
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
@@ -22,7 +24,7 @@ from miscope.sequences.in_memory import in_memory
 from miscope.sequences.missing import MissingRule, rule_of_arrays
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
-from miscope.sequences.streams import Meter, can_be_mapped, open_seekable
+from miscope.sequences.streams import MOST_IN_MEMORY, Meter, can_be_mapped, open_seekable
 from miscope.sequences.two_readings import are_whole
 
 __all__ = ["choose", "columns", "made_of", "of_cells", "read_npy", "read_npz"]
@@ -147,8 +149,9 @@ def read_npz(
         opened.seek(0)
         try:
             with np.load(opened) as held:
-                shown = {name: _described(opened, name) for name in held.files}
+                shown = {name: _member(opened, name) for name in held.files}
                 variable = choose(shown, variable, file)
+                check_memory(shown[variable].n_bytes, f"{name_of(file)}:{variable}")
                 array = held[variable]
         except InputError:
             raise
@@ -175,7 +178,7 @@ def read_npz(
     return made_of(array, alphabet, alphabet_size, as_, rule, provenance)
 
 
-def choose(shown: Mapping[str, str], variable: str | None, file: str) -> str:
+def choose(shown: Mapping[str, Any], variable: str | None, file: str) -> str:
     """The variable that was named, or the only one; otherwise an error that lists all, with what is `shown` of them.
 
     >>> choose({"states": "(1, 400) double"}, None, "bird.mat")
@@ -265,17 +268,47 @@ def _load(file: str, meter: Meter, records: list[dict[str, Any]]) -> np.ndarray[
         try:
             if can_be_mapped(file):
                 return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+            held = _read_header(opened)
+            if held.n_bytes > MOST_IN_MEMORY:  # unpacked, it lies on disk, where it stays
+                return np.asarray(held.mapped(opened))
+            check_memory(held.n_bytes, repr(name_of(file)))
+            opened.seek(0)
             return np.asarray(np.load(opened, allow_pickle=False))
+        except (InputError, MemoryError):
+            raise
         except Exception as error:  # the header is parsed as Python: a damaged one may raise anything
             raise FormatError(
                 f"{name_of(file)!r} is a damaged .npy file, or one of objects ({error}); save it again"
             ) from error
 
 
-def _described(opened: Any, name: str) -> str:
+class _Header(NamedTuple):
+    """What the header of an array says: how it is stored."""
+
+    shape: tuple[int, ...]
+    is_fortran: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.shape))}) {self.dtype}"
+
+    def mapped(self, opened: IO[bytes]) -> np.memmap[Any, Any]:
+        """The array behind the header, where it lies."""
+        order: Any = "F" if self.is_fortran else "C"
+        return np.memmap(opened, self.dtype, "r", opened.tell(), self.shape, order)
+
+
+def _read_header(opened: IO[bytes]) -> _Header:
+    version = np.lib.format.read_magic(opened)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return _Header(*read(opened))
+
+
+def _member(opened: Any, name: str) -> _Header:
     """Shape and type of an array in a .npz file, without reading all of it."""
     with zipfile.ZipFile(opened) as archive, archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(member)
-        return f"({', '.join(map(str, shape))}) {dtype}"
+        return _read_header(member)

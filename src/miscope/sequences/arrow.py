@@ -13,6 +13,7 @@ import numpy as np
 from miscope.atomic import atomic_path, check_suffix
 from miscope.digests import UNSIGNED, check_arrays, described, description_in
 from miscope.errors import FormatError, InputError
+from miscope.machine import check_memory
 from miscope.sequences.arrays import narrow
 from miscope.sequences.arrow_types import is_lists, plain, sound
 from miscope.sequences.codes import Array
@@ -21,6 +22,7 @@ from miscope.sequences.notes import noted
 from miscope.sequences.remote import is_url
 from miscope.sequences.sources import name_of
 from miscope.sequences.streams import can_be_mapped, open_seekable
+from miscope.whole_files import refuse_device
 
 __all__ = ["MAGIC", "open_file", "save"]
 
@@ -64,6 +66,8 @@ def open_file(file: str, column: str | None = None) -> Opened:
     import pyarrow as pa
 
     path = name_of(file)
+    if not is_url(file):
+        refuse_device(file)
     try:
         table = _read_table(file)
         codes, offsets, names = codes_of_lists(map(plain, _list_column(table, column)), mapped=True, named=True)
@@ -102,11 +106,13 @@ def _opened(file: str) -> Any:
     if not is_url(file):
         if Path(file).is_dir():
             raise FormatError("it is a folder; name the file inside it")
-        if Path(file).stat().st_size == 0:
+        if Path(file).is_file() and Path(file).stat().st_size == 0:
             raise FormatError("it is empty")
         if can_be_mapped(file):
             return pa.memory_map(file)
     with open_seekable(file) as opened:
+        check_memory(opened.seek(0, 2), "what is unpacked of it")
+        opened.seek(0)
         return pa.BufferReader(opened.read())
 
 

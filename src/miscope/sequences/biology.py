@@ -337,6 +337,11 @@ def _headers_and_bodies(stream: IO[bytes], name: str) -> Iterator[tuple[bool, by
             if line_starts and chunk[at] in (HEADER, COMMENT):
                 end = chunk.find(b"\n", at)
                 if end < 0:
+                    if len(chunk) - at > CHUNK:
+                        raise FormatError(
+                            f"{name!r} has a header or a comment of more than {CHUNK >> 20} MB: it is damaged, or its "
+                            "line ends are lost"
+                        )
                     carried = chunk[at:]  # a line that goes on in the next chunk
                     break
                 if chunk[at] == HEADER:

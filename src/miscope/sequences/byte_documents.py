@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from miscope.sequences.codes import Array
+from miscope.sequences.decoding import gathered
 from miscope.sequences.encoding import BYTES, Encoded, Lengths
 from miscope.sequences.stores import CodeStore
 
@@ -85,7 +86,7 @@ def _cut_at_blank_lines(parts: Iterable[bytes]) -> Iterator[tuple[Array, Array]]
     from miscope.sequences.kernels import BASE, BREAKS, N, cut_at_blank_lines  # they take numba
 
     state, held = np.array([0, 0, 3, 0], np.int64), np.zeros(0, np.uint8)
-    for part in parts:
+    for part in gathered(parts, lambda: len(held)):  # noqa: B023 - as long as it is then
         data = np.frombuffer(part, np.uint8)
         out, ends = np.empty(len(held) + len(data), np.uint8), np.empty(len(data), np.int64)
         out[: len(held)] = held  # line ends and white space that may belong to blank lines

@@ -5,14 +5,14 @@ from __future__ import annotations
 import codecs
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from miscope.errors import InputError
 from miscope.sequences.encoding import END
 from miscope.sequences.foreign import HEAD, looks_binary
 
-__all__ = ["decode_pieces", "mark_blank_lines", "mark_matches", "mark_separators", "unix_lines"]
+__all__ = ["decode_pieces", "gathered", "mark_blank_lines", "mark_matches", "mark_separators", "unix_lines"]
 
 WHOLE = {"idna", "punycode"}
 """Encodings of which a piece cannot be decoded without the rest."""
@@ -148,12 +148,19 @@ def mark_matches(texts: Iterable[str], pattern: re.Pattern[str]) -> Iterator[str
     True
     """
     held: list[str] = []
+    n = 0
     for text in texts:
         last = text.rfind("\n") + 1
         if last:
             yield "".join(_cut(line, pattern) for line in LINE.findall("".join([*held, text[:last]])))
-            held = []
+            held, n = [], 0
         held.append(text[last:])
+        n += len(held[-1])
+        if n > LONGEST:
+            raise InputError(
+                f"a line is of more than {LONGEST:,} characters, too long for a regular expression: cut the text at a "
+                "separator that is no expression, or write it in lines"
+            )
     yield _cut("".join(held), pattern)
 
 
@@ -165,10 +172,31 @@ def _cut(line: str, pattern: re.Pattern[str]) -> str:
     return END if found.span() == (0, len(body)) else pattern.sub(END, body) + line[len(body) :]
 
 
+Piece = TypeVar("Piece", str, bytes)
+LONGEST = 1 << 28
+"""Characters of a line that is looked at as a whole."""
 LINE = re.compile(r".*\n")
 """A line as everything here has it; `str.splitlines` knows more ends of lines."""
 OPENING = re.compile(r"(?:[^\S\n]*\n)*")
 BREAK = re.compile(r"\n\s*\n")
+
+
+def gathered(parts: Iterable[Piece], waiting: Callable[[], int]) -> Iterator[Piece]:
+    """Join pieces until they are as long as what waits for them: it is looked at again only when it has doubled.
+
+    >>> list(gathered(["a", "b", "c"], lambda: 2))
+    ['ab', 'c']
+    """
+    held: list[Piece] = []
+    n = 0
+    for part in parts:
+        held.append(part)
+        n += len(part)
+        if n >= waiting():
+            yield held[0][:0].join(held)
+            held, n = [], 0
+    if held:
+        yield held[0][:0].join(held)
 
 
 def mark_blank_lines(texts: Iterable[str]) -> Iterator[str]:
@@ -180,7 +208,7 @@ def mark_blank_lines(texts: Iterable[str]) -> Iterator[str]:
     True
     """
     held, opening = "", True
-    for text in texts:
+    for text in gathered(texts, lambda: len(held)):  # noqa: B023 - as long as it is then
         text = held + text
         body = len(text.rstrip())
         if opening:

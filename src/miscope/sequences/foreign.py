@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from miscope.digests import parsed
 from miscope.errors import InputError
 from miscope.formats import says_kind, what_takes
+from miscope.whole_files import json_of
 
 __all__ = [
     "HDF5",
@@ -234,7 +234,7 @@ def note_of_bytes(start: bytes, name: str) -> str | None:
 def refuse_saved_table(metadata: dict[bytes, bytes] | None, name: str) -> None:
     """Refuse to look for a column of data in a table that is a result of miscope's."""
     try:
-        about: Any = parsed((metadata or {}).get(b"miscope", b"{}"))
+        about = json_of((metadata or {}).get(b"miscope", b"{}"), name, finite=False)
     except ValueError:
         return
     kind = about.get("format") if isinstance(about, dict) else None

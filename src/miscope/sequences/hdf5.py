@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from miscope.errors import FormatError, InputError, require
+from miscope.machine import check_memory
 from miscope.sequences.array_files import choose, columns, made_of, of_cells
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.codes import code_dtype
@@ -186,6 +187,8 @@ def _values(item: Any, name: str, progress: Progress | None) -> Any:
         raise InputError(
             f"{name!r} is a table with the fields {', '.join(item.dtype.names)}: save the one that is meant alone"
         )
+    if item.dtype.kind not in "iufb":
+        check_memory(item.nbytes, repr(name))
     named = h5py.check_enum_dtype(item.dtype)
     if named is not None:
         table = {value: symbol for symbol, value in named.items()}
@@ -198,6 +201,7 @@ def _values(item: Any, name: str, progress: Progress | None) -> Any:
         raise InputError(f"{name!r} holds references to other arrays of the file: name one of these")
     if item.dtype.kind not in "iufb":
         raise InputError(f"{name!r} holds {item.dtype}, which are neither symbols nor real numbers")
+    check_memory(item.size * (8 if item.dtype.kind == "f" else 1), repr(name))
     return _numbers(item, progress)
 
 
@@ -244,7 +248,9 @@ def _numbers(item: Any, progress: Progress | None) -> np.ndarray[Any, Any]:
     low, high = 0, 0
     for part in _parts(item, progress):
         low, high = min(low, int(part.min(initial=0))), max(high, int(part.max(initial=0)))
-    found = np.empty(item.shape, code_dtype(high + 1) if low >= 0 and high < 2**32 else item.dtype)
+    dtype = code_dtype(high + 1) if low >= 0 and high < 2**32 else item.dtype
+    check_memory(item.size * np.dtype(dtype).itemsize, repr(item.name))
+    found = np.empty(item.shape, dtype)
     done = 0
     for part in _parts(item, progress, 0.5):
         found[done : done + len(part)] = part
@@ -258,6 +264,7 @@ def _numbers(item: Any, progress: Progress | None) -> np.ndarray[Any, Any]:
 def _of_matlab(item: Any, kind: str, held: Any, name: str) -> Any:
     if "MATLAB_empty" in item.attrs:
         return np.zeros(0, np.uint8)
+    check_memory(item.nbytes, repr(name))
     if kind == "cell":
         cells = [held[each] for each in item[()].ravel()]
         return of_cells(

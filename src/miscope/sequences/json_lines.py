@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
 
 from miscope.errors import FormatError, InputError
 from miscope.sequences.sources import has_suffix, name_of
 from miscope.sequences.streams import Meter, for_arrow
 from miscope.sequences.table_files import Input, NotOfTypeError, TableFile, in_memory
+from miscope.whole_files import DEEPEST, is_nested
 
 __all__ = ["SUFFIXES", "JsonFile", "is_json_lines"]
 
 SUFFIXES = {".jsonl", ".ndjson"}
 BLOCK = 1 << 24
 """Bytes that are parsed together: no line may be longer."""
-LARGEST = 10**76
+LARGEST, _MOST_DIGITS = 10**76, 4000
 """Whole numbers below it are read as they are."""
 
 
@@ -40,6 +43,7 @@ class JsonFile(TableFile):
             head = stream.read(BLOCK + 1)  # the first block, and that it is not the last
         if not head.strip():
             raise InputError(f"{self.name!r} is empty")
+        _checked(head[:BLOCK], self.name)
         with self._explained():
             self.types = {name: _as_written(kind) for name, kind in _types_of(head).items()}
 
@@ -49,7 +53,11 @@ class JsonFile(TableFile):
 
         types = pa.schema({name: self._type_for(name, asked) for name, asked in columns.items()})
         records: list[dict[str, Any]] = []
-        with self._explained(types), self._input.open(self._meter, records) as stream, for_arrow(stream) as source:
+        with (
+            self._explained(types),
+            self._input.open(self._meter, records) as stream,
+            for_arrow(_CheckedLines(stream, self.name)) as source,
+        ):
             for batch in _parsed(source, types):
                 yield batch.select(list(columns))
         self.record = records[0]
@@ -64,7 +72,7 @@ class JsonFile(TableFile):
     def check_whole_numbers(self, name: str) -> None:
         """Make sure that the numbers of a column are whole as they are written: beyond 2^63 pyarrow cannot tell."""
         with self._input.open() as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(_lines(stream, self.name), 1):
                 value = _row(line).get(name)
                 if isinstance(value, float):
                     raise NotOfTypeError
@@ -114,7 +122,7 @@ class JsonFile(TableFile):
         if isinstance(error, UnicodeError):
             return FormatError(f"{self.name!r} is not UTF-8, as JSON lines are: {error}")
         if "straddl" in said:
-            return FormatError(f"{self.name!r} has a line of more than {BLOCK >> 20} MB: make it several")
+            return _too_long(self.name)
         return self._fault(wanted) or FormatError(
             f"{self.name!r} cannot be read as JSON lines ({said}): each line is an object, such as "
             '{"text": "so it is"}'
@@ -124,7 +132,7 @@ class JsonFile(TableFile):
         """Look for the line at fault, one after the other: pyarrow counts them anew in each block."""
         kinds: dict[str, str] = {}
         with self._input.open() as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(_lines(stream, self.name), 1):
                 where = f"{self.name!r} cannot be read as JSON lines: line {number:,}"
                 if not line.strip():
                     continue
@@ -132,7 +140,7 @@ class JsonFile(TableFile):
                     row = json.loads(line)
                 except UnicodeDecodeError as error:
                     return FormatError(f"{where} is not UTF-8, as JSON lines are: {error}")
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     reason = str(error).partition(": line 1")[0]
                     return FormatError(
                         f'{where} is not JSON ({reason}): each line is an object, such as {{"text": "so it is"}}'
@@ -148,6 +156,52 @@ class JsonFile(TableFile):
                             "all as strings"
                         )
         return None
+
+
+class _CheckedLines:
+    """Lines on their way to a parser that ends the process where they are nested without end."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream, self._name, self._begun = stream, name, b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read from the stream, after a look at the lines in it; what may go on is looked at again with the rest."""
+        data = self._stream.read(size)
+        lines = self._begun + data
+        _checked(lines, self._name)
+        self._begun = lines[lines.rfind(b"\n") + 1 :]
+        return data
+
+
+def _checked(lines: bytes, name: str) -> None:
+    """Refuse lines that are longer, or nested deeper, than lines are parsed."""
+    marks = np.frombuffer(b"\n" + lines.translate(_OPENING, _OTHERS) + b"\n", np.uint8)
+    most = int(np.diff(np.flatnonzero(marks == _LINE_END)).max()) - 1  # brackets that open in a line
+    for line in lines.split(b"\n") if most > DEEPEST or len(lines) > BLOCK else ():
+        if len(line) > BLOCK:
+            raise _too_long(name)
+        if is_nested(line):
+            raise FormatError(
+                f"{name!r} has a line in which lists or objects are nested more than {DEEPEST} deep: no value to be "
+                "read stands there"
+            )
+
+
+_LINE_END = ord("\n")
+_OPENING = bytes.maketrans(b"{", b"[")
+_OTHERS = bytes(set(range(256)) - set(b"[{\n"))
+
+
+def _too_long(name: str) -> FormatError:
+    return FormatError(f"{name!r} has a line of more than {BLOCK >> 20} MB: make it several")
+
+
+def _lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a stream, none of which may be longer than what is parsed together."""
+    while line := stream.readline(BLOCK + 1):
+        if len(line) > BLOCK:
+            raise _too_long(name)
+        yield line
 
 
 def _parsed(source: Any, schema: Any) -> Any:
@@ -184,10 +238,15 @@ def _type_of(rows: list[dict[str, Any]], name: str) -> Any:
 
 def _row(line: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except ValueError:
+        row = json.loads(line, parse_int=_integer)
+    except (ValueError, RecursionError):
         return {}  # reading says what is wrong with it, if it is not only cut
     return row if isinstance(row, dict) else {}
+
+
+def _integer(digits: str) -> int:
+    """A whole number; of those that are too large any, for Python refuses to look at the longest."""
+    return int(digits) if len(digits) < _MOST_DIGITS else LARGEST
 
 
 def _kind(value: Any) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import IO, Any
 
 from miscope.errors import FormatError, InputError
+from miscope.machine import check_memory
 from miscope.sequences.array_files import choose, columns, made_of, of_cells
 from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
@@ -103,20 +105,37 @@ def read_mat(
     return made_of(data, alphabet, alphabet_size, as_, rule, provenance)
 
 
+_BYTES = {
+    "int8": 1,
+    "uint8": 1,
+    "logical": 1,
+    "int16": 2,
+    "uint16": 2,
+    "int32": 4,
+    "uint32": 4,
+    "single": 4,
+    "sparse": 0,
+}
+"""What a number of each class takes; 8 of all others."""
+
+
 def _read(opened: IO[bytes], variable: str | None, file: str) -> tuple[str, Any]:
     """A variable and what is in it, of a file that scipy reads."""
     from scipy.io import loadmat, whosmat
 
     try:
-        found = {name: f"({', '.join(map(str, shape))}) {kind}" for name, shape, kind in whosmat(opened)}
+        listed = whosmat(opened)
+        found = {name: f"({', '.join(map(str, shape))}) {kind}" for name, shape, kind in listed}
         if variable is None or variable not in found:
             first = None if variable is None else variable.partition(".")[0]
             top = choose(found, first if first in found else variable, file)
         else:
             top = variable
+        sizes = {name: math.prod(shape) * _BYTES.get(kind, 8) for name, shape, kind in listed}
+        check_memory(sizes[top], f"{name_of(file)}:{top}")
         opened.seek(0)
         value = loadmat(opened, variable_names=[top])[top]
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # scipy raises whatever comes of a damaged file
         raise FormatError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
-import json
 import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from miscope.sequences.characters import with_marks
 from miscope.sequences.classes import SymbolClasses, by_frequency, by_map
 from miscope.sequences.encoding import BYTES
 from miscope.sequences.token_marks import begins_word, mark_of, text_of_token
+from miscope.whole_files import json_of, read_whole
 
 if TYPE_CHECKING:
     from miscope.sequences.container import Sequences
@@ -227,11 +227,9 @@ def _read_table(name: str) -> dict[str, str]:
         raise InputError("map needs a file of symbols and classes behind it, as in map:classes.tsv")
     path = Path(os.path.expanduser(name))  # noqa: PTH111
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_whole(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise FormatError(f"{name!r} is not UTF-8 ({error}): save it so") from error
-    except OSError as error:
-        raise InputError(f"cannot read {name!r}: {error.strerror or error}") from error
     pairs = _of_json(name, text) if path.suffix.lower() == ".json" else _of_lines(name, text, path.suffix.lower())
     if not pairs:
         raise InputError(f"{name!r} is empty: it needs a symbol and its class on each line")
@@ -243,10 +241,7 @@ def _read_table(name: str) -> dict[str, str]:
 
 
 def _of_json(name: str, text: str) -> list[tuple[str, str]]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise FormatError(f"{name!r} is no JSON ({error})") from error
+    found = json_of(text, repr(name))
     if not isinstance(found, dict) or not all(isinstance(value, str | int) for value in found.values()):
         raise FormatError(f'{name!r} must be a JSON object of symbols and classes, such as {{"a": "vowel"}}')
     return [(symbol, str(named)) for symbol, named in found.items()]

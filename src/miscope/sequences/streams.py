@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 import tempfile
 import threading
@@ -11,16 +10,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 
 from miscope.errors import InputError, MiscopeError
+from miscope.machine import refuse_without_room, temporary_room
 from miscope.sequences.codes import Array
 from miscope.sequences.compression import DAMAGED, START, compression_of, decompressed
 from miscope.sequences.foreign import HEAD
 from miscope.sequences.remote import is_url, open_url
 from miscope.sequences.sources import STDIN, Progress, gives_once, is_regular, name_of, size_of
+from miscope.whole_files import refuse_device
 
 __all__ = [
     "Meter",
@@ -95,10 +96,17 @@ class Stream(io.RawIOBase):
         return {"name": name, "bytes": self.size, "sha256": self._digest.hexdigest()}
 
 
+class Readable(Protocol):
+    """What bytes come from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, none at the end."""
+
+
 class _Gate(io.RawIOBase):
     """A stream that ends at once when it is shut, also for threads that still read it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream, self._lock, self._is_shut = stream, threading.Lock(), False
 
     def readable(self) -> bool:
@@ -187,7 +195,7 @@ def _read_once(file: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def for_arrow(stream: IO[bytes]) -> Iterator[Any]:
+def for_arrow(stream: Readable) -> Iterator[Any]:
     """Yield a stream for pyarrow's readers, which read ahead in threads; none of these outlives an early end.
 
     A thread that still needs the interpreter while that ends takes the process down. What they read is copied into
@@ -295,7 +303,8 @@ def open_seekable(
 ) -> Iterator[IO[bytes]]:
     """Open a file to be read in any order: as it is, or decompressed (and piped) into a temporary file.
 
-    For the rest as `open_stream`.
+    Such a copy is refused where it would take more than half of what is free there: a small file may be unpacked
+    without end. For the rest as `open_stream`.
     """
     if not gives_once(file):
         with open_raw(file, folder) as raw:
@@ -308,9 +317,22 @@ def open_seekable(
                 return
     with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY) as held:
         with open_stream(file, meter, records, folder) as stream:
-            shutil.copyfileobj(stream, held, 1 << 20)
+            _copy(stream, held, name_of(file))
         held.seek(0)
         yield held
+
+
+def _copy(stream: IO[bytes], held: IO[bytes], name: str) -> None:
+    """Copy all that is left of a stream, if there is room."""
+    n, room = 0, temporary_room()
+    while piece := stream.read(HASH_PIECE):
+        n += len(piece)
+        if n > room:
+            raise refuse_without_room(name, room)
+        try:
+            held.write(piece)
+        except OSError as error:  # others write there too
+            raise refuse_without_room(name, n) from error
 
 
 def can_be_mapped(file: str) -> bool:
@@ -354,6 +376,7 @@ def open_raw(file: str, folder: str = "*.csv") -> AbstractContextManager[IO[byte
     with _opening(file):
         if path.is_dir():
             raise InputError(f"{file!r} is a folder; name the files inside it, for example {str(path / folder)!r}")
+        refuse_device(file)
         return path.open("rb")
 
 

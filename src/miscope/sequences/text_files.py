@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from miscope.errors import InputError
-from miscope.sequences.foreign import HEAD, looks_binary, note_of_bytes, refuse_foreign, refuse_packed
-from miscope.sequences.sources import name_of
+from miscope.formats import DATA
+from miscope.sequences.foreign import HEAD, looks_binary, note_of_bytes, reader_of, refuse_foreign, refuse_packed
+from miscope.sequences.sources import gives_once, name_of
 from miscope.sequences.streams import PIECE, Meter, in_pieces, open_stream
 
 __all__ = ["byte_pieces", "look_at_bytes", "open_text", "refuse_binary", "text_pieces"]
@@ -89,6 +90,11 @@ def open_text(
     name = name_of(file)
     with open_stream(file, meter, records, folder) as stream:
         start = stream.peek(HEAD)[:HEAD]
+        if gives_once(file) and (kind := reader_of(start)):
+            raise InputError(
+                f"{name!r} is {DATA[kind].name}, which is read in any order, and a pipe gives its bytes once: write "
+                "them to a file, and name that"
+            )
         refuse_foreign(start, name)
         marked = next((said for mark, said in MARKS.items() if start.startswith(mark)), None)
         if marked in ("utf-16", "utf-32") and _family(encoding) == "utf-8":

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from miscope.errors import InputError
 from miscope.sequences.characters import is_invisible, is_mark
 from miscope.sequences.codes import Array, read_only
 
@@ -28,6 +29,8 @@ COMMON = 0x250
 """Code points whose kinds are looked up at once: letters of Europe."""
 SLOTS = 1 << 12
 MANY = 1 << 15
+LONGEST = 1 << 22
+"""Letters of a word, beyond which a text is none of words."""
 
 
 class WordEncoder:
@@ -92,6 +95,11 @@ class WordEncoder:
                 points = self._known(points[state[POSITION] :])
                 state[POSITION] = 0
         left = points[state[POSITION] :]
+        if len(left) > LONGEST and not last:
+            raise InputError(
+                f"there is a word of more than {LONGEST:,} letters, as no text has: what stands between its words is "
+                "no white space, or it has none"
+            )
         self._left, self._n_waiting = [left.copy()] if len(left) else [], 0
         return codes[: state[N_FOUND]].copy(), ends[: state[N_ENDS]].copy()
 

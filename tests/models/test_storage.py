@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from miscope import FormatError, InputError
 from miscope.models import GRU, LSTM, ElmanRNN, sample
+from miscope.models.devices import chosen_device
 from miscope.models.linear_gaussian import LinearGaussianRNN
 from miscope.models.naming import MODELS, make
 from miscope.models.storage import load, save, signed
@@ -204,3 +205,29 @@ def test_everything_of_the_model_is_there():
     assert not hasattr(trained, "n_channels")
     assert repr(trained) == "TrainedModel(LSTM 4: loss 0.6500, valid 0.6412 nats a symbol, step 20)"
     assert repr(TrainedModel(model, History())) == "TrainedModel(LSTM 4: no history)"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda body: body["model"]["config"].update(width=10**6),
+        lambda body: body["model"]["config"].update(depth=10**9),
+        lambda body: body["model"].update(name=["lstm"]),
+        lambda body: body["history"].update(loss=[10**200] * 3),
+        lambda body: body["history"].update(steps=[10**40]),
+        lambda body: body["history"].update({name: [[1, 2]] for name in body["history"]}),
+        lambda body: body.update(entropy_rate=[1]),
+        lambda body: body.update(provenance=3),
+        lambda body: body.update(provenance=json.loads("[" * 200 + "]" * 200)),
+    ],
+)
+def test_what_a_file_says_is_compared_before_anything_is_made_of_it(path, edit):
+    rewritten(path, lambda body, tensors: edit(body))
+    with pytest.raises(FormatError, match=r"model\.safetensors"):
+        load(path)
+
+
+def test_nothing_is_computed_where_there_are_no_numbers():
+    with pytest.raises(InputError, match="meta"):
+        chosen_device("meta")
+    assert chosen_device("cpu").type == "cpu"

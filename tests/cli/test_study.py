@@ -72,6 +72,6 @@ class TestShen2019:
 
     def test_other_settings(self, miscope, refused, folder):
         (folder / "out").mkdir()
-        (folder / "out/settings.json").write_text('{"study": "shen2019", "scale": "laptop"}')
+        write_json(folder / "out/settings.json", {"study": "shen2019", "scale": "laptop"})
         words = ["other settings", "scale: 'laptop' there, 'smoke' now", "name another folder"]
         refused("study", "shen2019", "--folder", "out", "--only", "regular", words=words)

@@ -178,13 +178,17 @@ def _wide_encoding(start: bytes) -> str | None:
 def _wide_script(start: bytes) -> str | None:
     r"""The encoding of two bytes a character in which this is of a script that needs no spaces, such as Chinese.
 
-    That is: nearly all of it are letters without case, their marks and punctuation, and some come again.
+    That is: nearly all of it are letters without case, their marks and punctuation, and some come again. Letters of
+    ASCII, two by two, are such too: what has mostly bytes of theirs is text of one byte a letter.
 
     >>> _wide_script("\u4f60\u597d\uff0c\u4e16\u754c\u4f60\u597d\u3002".encode("utf-16-le"))
     'utf-16-le'
     >>> _wide_script(bytes(range(64)))
+    >>> _wide_script("un café, un thé, ".encode("latin-1") * 5)
     """
     found = {}
+    if sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in start) > MOST_ASCII * len(start):
+        return None
     for encoding in ("utf-16-le", "utf-16-be"):
         text = start[: len(start) // 2 * 2].decode(encoding, "replace").removesuffix("\ufffd")
         kinds = Counter(map(unicodedata.category, text))
@@ -197,6 +201,8 @@ def _wide_script(start: bytes) -> str | None:
 
 LEAST, MOST_DIFFERENT = 8, 0.9
 """Characters that show a script, and the share of them that may differ: of numbers of two bytes nearly all do."""
+MOST_ASCII = 0.75
+"""Share of printable bytes of ASCII: of Chinese in UTF-16 half, of languages written in Latin-1 over nine tenths."""
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 
 

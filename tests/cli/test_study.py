@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from miscope.studies.lab import write_json
+
 GROUP = ("study", "calibration", "--workers", "1", "--folder", "out")
 
 

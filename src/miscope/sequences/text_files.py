@@ -179,7 +179,7 @@ def _wide_script(start: bytes) -> str | None:
     r"""The encoding of two bytes a character in which this is of a script that needs no spaces, such as Chinese.
 
     That is: nearly all of it are letters without case, their marks and punctuation, and some come again. Letters of
-    ASCII, two by two, are such too: what has mostly bytes of theirs is text of one byte a letter.
+    ASCII, two by two, are such too: what has mostly bytes of theirs, and spaces or line ends, is text of one byte each.
 
     >>> _wide_script("\u4f60\u597d\uff0c\u4e16\u754c\u4f60\u597d\u3002".encode("utf-16-le"))
     'utf-16-le'
@@ -187,7 +187,8 @@ def _wide_script(start: bytes) -> str | None:
     >>> _wide_script("un café, un thé, ".encode("latin-1") * 5)
     """
     found = {}
-    if sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in start) > MOST_ASCII * len(start):
+    spaces = sum(byte in b" \t\r\n" for byte in start)
+    if spaces > LEAST_SPACES * len(start) and sum(byte < 127 for byte in start) > MOST_ASCII * len(start):
         return None
     for encoding in ("utf-16-le", "utf-16-be"):
         text = start[: len(start) // 2 * 2].decode(encoding, "replace").removesuffix("\ufffd")
@@ -201,8 +202,9 @@ def _wide_script(start: bytes) -> str | None:
 
 LEAST, MOST_DIFFERENT = 8, 0.9
 """Characters that show a script, and the share of them that may differ: of numbers of two bytes nearly all do."""
-MOST_ASCII = 0.75
-"""Share of printable bytes of ASCII: of Chinese in UTF-16 half, of languages written in Latin-1 over nine tenths."""
+LEAST_SPACES, MOST_ASCII = 0.05, 0.75
+"""Shares of bytes that are spaces, and ASCII: text of one byte a letter has twice the first; of scripts without spaces
+only kana has the second, and hardly ever a byte that is a space."""
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -245,6 +246,53 @@ def test_codes_of_killed_processes_are_removed_and_no_others(client, sequences, 
     another = ClusterCounter(sequences, [1], 0, client=client)
     mine = {Path(counter._source._file.path).name for counter in (living, another)}
     assert {file.name for file in tmp_path.glob("miscope-*")} == {*mine, "miscope-results.codes"}
+
+
+KILLED = """
+import os, sys
+import numpy as np
+import miscope as ms
+from miscope.counting.cluster import ClusterCounter, connect
+if __name__ == "__main__":
+    with connect("local:1") as client:
+        counter = ClusterCounter(ms.Sequences.from_arrays(np.zeros(100, int), alphabet_size=2), [1], 0, client=client)
+        print(*client.run(os.getpid).values(), flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.long
+def test_what_a_killed_cluster_leaves_is_removed_at_the_next_start(sequences, tmp_path, monkeypatch):
+    import dask
+
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    (tmp_path / "killed.py").write_text(KILLED)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "killed.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )
+    with process:
+        workers = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
+        process.kill()
+    assert not psutil.wait_procs(workers, timeout=60)[1]
+    left = {path for path in folder.rglob("*") if path.suffix == ".codes" or path.is_dir()} - {
+        folder / "dask-scratch-space"
+    }
+    assert {path.suffix for path in left} == {"", ".codes"}
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with dask.config.set({"temporary-directory": str(folder)}), connect("local:1") as living:
+        counter = ClusterCounter(sequences, [1], 0, client=living)
+        assert not [path for path in left if path.exists()]
+        mine = set(folder.rglob("*"))
+        with connect("local:1") as another:
+            ClusterCounter(sequences, [1], 0, client=another)
+            assert mine <= set(folder.rglob("*"))
+        assert mine <= set(folder.rglob("*"))
+        assert counter._source._file is not None
 
 
 def test_a_local_cluster_listens_on_this_machine_only(client):

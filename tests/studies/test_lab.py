@@ -104,6 +104,7 @@ def test_pieces_that_nobody_says_the_settings_of(lab, tmp_path):
         settle(tmp_path, {})
     (tmp_path / "records" / "trial-numbers.json").unlink()
     (tmp_path / "notes.txt").write_text("my own")
+    (tmp_path / "records" / ".miscope-0123456789ab.json").write_text("half")
     settle(tmp_path, {})
 
 

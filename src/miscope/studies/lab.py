@@ -185,7 +185,8 @@ def _check_settings(path: Path, settings: Mapping[str, Any], pieces: Sequence[st
     """Write settings beside a study's pieces; refuse to go on with pieces that were made with others."""
     wanted = _flat(json.loads(json.dumps(_plain(settings))))
     if not path.exists():
-        if any(any(path.parent.glob(pattern)) for pattern in pieces):
+        names = (file.name for pattern in pieces for file in path.parent.glob(pattern))
+        if any(not name.startswith(".") for name in names):  # what was half-written is hidden, and none
             raise InputError(
                 f"{path.parent} holds pieces of a study, and no {path.name} that says of which: name another folder, "
                 "or remove this one"

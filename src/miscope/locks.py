@@ -47,8 +47,11 @@ class Claim:
     def __init__(self, descriptor: int, is_held: bool) -> None:
         self._descriptor, self.is_held = descriptor, is_held
 
-    def release(self) -> None:
-        """Let others in. The file stays: to remove it would let two in, one of them behind the old file."""
+    def release(self, file: Path | None = None) -> None:
+        """Let others in; the file is removed before, if it is named: who stands behind the old one looks again."""
+        if file is not None:
+            with suppress(OSError):
+                file.unlink()
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1

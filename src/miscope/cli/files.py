@@ -211,7 +211,7 @@ def _given(
 OPTIONS = tuple(inspect.signature(_given).parameters)
 """Names of the options of reading, as the functions of commands have them."""
 
-_SPELT = {"document": "--document-column", "time": "--time-column", "as_": "--as"}
+_SPELT = {"document": "--document-column", "time": "--time-column", "as_": "--as", "format_": "--format"}
 _NAMES = {name.removesuffix("_column") for name in OPTIONS} - {"classes", "other"}  # as readers have them
 
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from miscope.errors import InputError
-from miscope.sequences.foreign import HEAD, looks_binary, note_of_bytes, refuse_foreign, refuse_packed
-from miscope.sequences.sources import name_of
+from miscope.formats import DATA
+from miscope.sequences.foreign import HEAD, looks_binary, note_of_bytes, reader_of, refuse_foreign, refuse_packed
+from miscope.sequences.sources import gives_once, name_of
 from miscope.sequences.streams import PIECE, Meter, in_pieces, open_stream
 
 __all__ = ["byte_pieces", "look_at_bytes", "open_text", "refuse_binary", "text_pieces"]
@@ -89,6 +90,11 @@ def open_text(
     name = name_of(file)
     with open_stream(file, meter, records, folder) as stream:
         start = stream.peek(HEAD)[:HEAD]
+        if gives_once(file) and (kind := reader_of(start)):
+            raise InputError(
+                f"{name!r} is {DATA[kind].name}, which is read in any order, and a pipe gives its bytes once: write "
+                "them to a file, and name that"
+            )
         refuse_foreign(start, name)
         marked = next((said for mark, said in MARKS.items() if start.startswith(mark)), None)
         if marked in ("utf-16", "utf-32") and _family(encoding) == "utf-8":
@@ -172,13 +178,18 @@ def _wide_encoding(start: bytes) -> str | None:
 def _wide_script(start: bytes) -> str | None:
     r"""The encoding of two bytes a character in which this is of a script that needs no spaces, such as Chinese.
 
-    That is: nearly all of it are letters without case, their marks and punctuation, and some come again.
+    That is: nearly all of it are letters without case, their marks and punctuation, and some come again. Letters of
+    ASCII, two by two, are such too: what has mostly bytes of theirs, and spaces or line ends, is text of one byte each.
 
     >>> _wide_script("\u4f60\u597d\uff0c\u4e16\u754c\u4f60\u597d\u3002".encode("utf-16-le"))
     'utf-16-le'
     >>> _wide_script(bytes(range(64)))
+    >>> _wide_script("un café, un thé, ".encode("latin-1") * 5)
     """
     found = {}
+    spaces = sum(byte in b" \t\r\n" for byte in start)
+    if spaces > LEAST_SPACES * len(start) and sum(byte < 127 for byte in start) > MOST_ASCII * len(start):
+        return None
     for encoding in ("utf-16-le", "utf-16-be"):
         text = start[: len(start) // 2 * 2].decode(encoding, "replace").removesuffix("\ufffd")
         kinds = Counter(map(unicodedata.category, text))
@@ -191,6 +202,9 @@ def _wide_script(start: bytes) -> str | None:
 
 LEAST, MOST_DIFFERENT = 8, 0.9
 """Characters that show a script, and the share of them that may differ: of numbers of two bytes nearly all do."""
+LEAST_SPACES, MOST_ASCII = 0.05, 0.75
+"""Shares of bytes that are spaces, and ASCII: text of one byte a letter has twice the first; of scripts without spaces
+only kana has the second, and hardly ever a byte that is a space."""
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 
 

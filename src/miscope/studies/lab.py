@@ -178,7 +178,7 @@ def working_in(
         _check_settings(folder / "settings.json", settings, pieces)
         yield
     finally:
-        held.release()
+        held.release(folder / ".lock")
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any], pieces: Sequence[str]) -> None:

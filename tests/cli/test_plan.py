@@ -54,7 +54,7 @@ def test_the_length_of_a_process_that_has_one(miscope):
     [
         ([], ["name one source", "CURVE.json", "--process SPEC"]),
         (["pilot.json", *CHAIN[1:]], ["name one source"]),
-        (["missing.json", *CHAIN[3:]], ["cannot read missing.json", "there is no such file"]),
+        (["missing.json", *CHAIN[3:]], ["cannot read 'missing.json'", "there is no such file"]),
         (["text.txt", *CHAIN[3:]], ["text.txt is not a curve of miscope"]),
         (CHAIN[1:3], ["how many documents", "--n-documents N"]),
         (CHAIN[1:5], ["length", "in symbols"]),

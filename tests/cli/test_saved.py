@@ -29,7 +29,7 @@ def results(tmp_path_factory):
         patch.setattr(pair_files, "_join", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ms.count_to_file(data, folder / "later.arrow", [1, 2, 3], 4)
-    (folder / "later.arrow.part" / "lag-3.npz").unlink()
+    (folder / "later.arrow.part" / "lag-3.cells").unlink()
     data.save(folder / "data.arrow")
     np.save(folder / "data.npy", data.codes)
     return folder

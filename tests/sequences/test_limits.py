@@ -84,8 +84,8 @@ def test_devices_are_no_data(tmp_path, name):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
-@pytest.mark.parametrize(("name", "words"), [("pipe.npy", None), ("pipe", "once.*write them to a file")])
-def test_a_pipe_is_copied_where_its_name_says_so_and_refused_otherwise(tmp_path, name, words):
+@pytest.mark.parametrize("name", ["pipe.npy", "pipe"])
+def test_a_pipe_of_an_array_is_copied(tmp_path, name):
     os.mkfifo(tmp_path / name)
     data = io.BytesIO()
     np.save(data, np.array([0, 1, 1], np.uint8))
@@ -96,11 +96,7 @@ def test_a_pipe_is_copied_where_its_name_says_so_and_refused_otherwise(tmp_path,
 
     writer = threading.Thread(target=write)
     writer.start()
-    if words is None:
-        assert read(tmp_path / name).codes.tolist() == [0, 1, 1]
-    else:
-        with pytest.raises(InputError, match=words):
-            read(tmp_path / name)
+    assert read(tmp_path / name).codes.tolist() == [0, 1, 1]
     writer.join()
 
 
@@ -140,6 +136,7 @@ def test_a_word_without_end(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("start", [">", ";", ">a\nACGT\n>", ">a\nACGT\n;"])
 def test_a_header_without_end(tmp_path, monkeypatch, start):
+    monkeypatch.setattr(biology, "LONGEST_LINE", 1 << 12)
     monkeypatch.setattr(biology, "CHUNK", 1 << 12)
     (tmp_path / "a.fa").write_text(start + "a" * (1 << 14) + "\nACGT\n")
     with pytest.raises(FormatError, match="header"):

@@ -60,7 +60,7 @@ def _told(name: str, what: str, holds: str, takes: str) -> dict[str, Any]:
 
 
 def _lags_done(folder: Path) -> str:
-    done = len(list(folder.glob("lag-*.npz")))
+    done = len(list(folder.glob("lag-*.cells")))
     try:
         lags = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["lags"]
     except (OSError, ValueError, LookupError, TypeError):

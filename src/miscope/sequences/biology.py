@@ -29,6 +29,8 @@ FIRST_LETTER = ord("!")
 SPACE = b"\r\n\t\v\f 0123456789"
 PLACEHOLDERS = set("NX-.*?")
 CHUNK = 1 << 23
+LONGEST_LINE = 1 << 24
+"""Bytes of a header or a comment: no name is so long."""
 MAX_NAMES = 4096
 MOST_URACIL = 0.01
 """From this share on, data that are read as DNA are taken to be RNA."""
@@ -337,10 +339,10 @@ def _headers_and_bodies(stream: IO[bytes], name: str) -> Iterator[tuple[bool, by
             if line_starts and chunk[at] in (HEADER, COMMENT):
                 end = chunk.find(b"\n", at)
                 if end < 0:
-                    if len(chunk) - at > CHUNK:
+                    if len(chunk) - at > LONGEST_LINE:
                         raise FormatError(
-                            f"{name!r} has a header or a comment of more than {CHUNK >> 20} MB: it is damaged, or its "
-                            "line ends are lost"
+                            f"{name!r} has a header or a comment of more than {LONGEST_LINE >> 20} MB: it is damaged, or "
+                            "its line ends are lost"
                         )
                     carried = chunk[at:]  # a line that goes on in the next chunk
                     break

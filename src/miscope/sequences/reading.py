@@ -24,7 +24,7 @@ from miscope.sequences.matlab import read_mat
 from miscope.sequences.notes import noted
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
-from miscope.sequences.sources import STDIN, Paths, expand, gives_once, has_suffix, name_of, names_of, shown, split_part
+from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, names_of, shown, split_part
 from miscope.sequences.streams import Meter, head_of
 from miscope.sequences.table_files import open_table
 from miscope.sequences.tables import read_table
@@ -222,8 +222,7 @@ def _told(file: str, options: dict[str, Any]) -> _Told:
     """What a file is: by its first bytes, then by its name; standard input by the options that only one reader has."""
     file, part = split_part(file)
     by_name = next((kind for kind, about in DATA.items() if has_suffix(file, about.suffixes)), None)
-    if file == STDIN or (by_name is None and gives_once(file)):
-        by_name = _by_options(options)
+    by_name = _by_options(options) if file == STDIN else by_name
     start = head_of(file, SIZE)
     by_bytes = reader_of(start[:HEAD])
     if by_bytes is None and by_name is not None and options.get("unit") != "byte":

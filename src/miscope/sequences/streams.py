@@ -176,6 +176,7 @@ def _once(file: str) -> tuple[Any, _Once]:
         key: Any = sys.stdin.buffer
         return key, _begun.setdefault(key, _Once(key))
     with _opening(file):
+        refuse_device(file)
         about = Path(file).stat()
         key = (about.st_dev, about.st_ino)
         if key not in _begun:

@@ -16,7 +16,7 @@ import numpy as np
 from miscope._version import __version__
 from miscope.atomic import atomic_path
 from miscope.curve import MICurve, measure
-from miscope.errors import InputError, choice
+from miscope.errors import FormatError, InputError, choice
 from miscope.sequences import Sequences, Series
 from miscope.studies.cases import SCALES, Case, cases
 from miscope.studies.lab import read_json, working_in, write_json
@@ -158,7 +158,10 @@ def _kept(case: Case | VerdictCase, runs: int, store: Path | None, mapper: Mappe
     """The rows of a case, from the store if they are there."""
     path = None if store is None else store / f"{case.key}.json"
     if path is not None and path.exists():
-        kept: list[Row] = read_json(path)
+        try:
+            kept: list[Row] = read_json(path)
+        except FormatError as error:
+            raise FormatError(f"{path} is damaged: remove it, and the calibration makes it again") from error
         return kept
     rows = run_verdict_case(case, runs, mapper) if isinstance(case, VerdictCase) else run_case(case, runs, mapper)
     if path is not None:

@@ -341,8 +341,8 @@ def _headers_and_bodies(stream: IO[bytes], name: str) -> Iterator[tuple[bool, by
                 if end < 0:
                     if len(chunk) - at > LONGEST_LINE:
                         raise FormatError(
-                            f"{name!r} has a header or a comment of more than {LONGEST_LINE >> 20} MB: it is damaged, or "
-                            "its line ends are lost"
+                            f"{name!r} has a header or a comment of more than {LONGEST_LINE >> 20} MB: it is damaged, "
+                            "or its line ends are lost"
                         )
                     carried = chunk[at:]  # a line that goes on in the next chunk
                     break

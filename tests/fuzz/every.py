@@ -1,0 +1,5 @@
+"""All kinds."""
+
+from . import data_kinds
+
+KINDS = [*data_kinds.KINDS]

@@ -1,0 +1,220 @@
+"""Independent readers, slow and simple: documents as lists of symbols, or of numbers, as miscope is to have them."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import feather, parquet
+
+from .kinds import NoOpinionError
+
+SYMBOLS, NUMBERS = "symbols", "numbers"
+MARKS = {"utf-8-sig": b"\xef\xbb\xbf", "utf-32": b"\xff\xfe\0\0", "utf-32-be": b"\0\0\xfe\xff", "utf-16": b"\xff\xfe"}
+
+
+def plain(data: Any) -> tuple[str, list[list[Any]]]:
+    """What miscope read, in the same form; documents without a symbol have no pairs, and are left out."""
+    if hasattr(data, "values"):
+        return NUMBERS, [data[i].tolist() for i in range(len(data)) if len(data[i])]
+    return SYMBOLS, [list(data.decode(i)) for i in range(len(data)) if len(data[i])]
+
+
+def text(data: bytes, encoding: str = "utf-8") -> str:
+    """Text with one kind of line ends, in the encoding that its mark says."""
+    for marked, mark in (MARKS | {"utf-16-be": b"\xfe\xff"}).items():
+        if data.startswith(mark):
+            return lines_of(data.removeprefix(mark).decode({"utf-8-sig": "utf-8"}.get(marked, little(marked))))
+    return lines_of(data.decode(encoding))
+
+
+def little(encoding: str) -> str:
+    return encoding if encoding.endswith("-be") else f"{encoding}-le"
+
+
+def lines_of(decoded: str) -> str:
+    return decoded.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def characters(data: bytes, encoding: str = "utf-8") -> Any:
+    found = text(data, encoding)
+    return SYMBOLS, [list(found)]
+
+
+def tokens(data: bytes) -> Any:
+    """What white space separates, a document a line."""
+    documents = [line.split() for line in text(data).split("\n")]
+    return SYMBOLS, [document for document in documents if document]
+
+
+def fasta(data: bytes) -> Any:
+    """Letters of records between those that are not A, C, G or T."""
+    records: list[str] = []
+    body = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip(" \t\n\r\v\f")
+    for line in lines_of(body).split("\n"):
+        if line.startswith(">"):
+            records.append("")
+        elif line and not line.startswith(";"):
+            if ">" in line:
+                raise ValueError("a header inside a line")
+            records[-1] += re.sub("[ \t\n\r\v\f]", "", line).upper()
+    found = [list(part) for record in records for part in re.split("[^ACGT]+", record) if part]
+    return SYMBOLS, found
+
+
+def rows(data: bytes, column: str) -> list[str]:
+    """The cells of a column of CSV."""
+    decoded = text(data)
+    if '"' in re.sub(r'(?:(?<=,)|^)"(?:[^"]|"")*"(?=,|$)', "", decoded, flags=re.MULTILINE):
+        raise NoOpinionError("quotation marks inside of fields")
+    first, *others = [row for row in csv.reader(io.StringIO(decoded, newline=""), strict=True) if row]
+    if any(len(row) != len(first) for row in others) or len(set(first)) < len(first):
+        raise ValueError("rows of other lengths, or columns of the same name")
+    return [row[first.index(column)] for row in others]
+
+
+def broken(values: list[Any]) -> list[list[Any]]:
+    """Documents between values that are missing."""
+    found: list[list[Any]] = [[]]
+    for value in values:
+        if value is None:
+            found.append([])
+        else:
+            found[-1].append(value)
+    return [document for document in found if document]
+
+
+def csv_symbols(data: bytes) -> Any:
+    cells = rows(data, "symbol")
+    symbols = broken([cell or None for cell in cells])
+    seen = {cell for cell in cells if cell}
+    if all(re.fullmatch(r"-?(0|[1-9]\d*)", cell) for cell in seen):
+        return SYMBOLS, [list(map(int, document)) for document in symbols]
+    if any(re.match(r"[\s+\-.\d]", cell) for cell in seen):
+        raise NoOpinionError("numbers among the symbols, or blanks")
+    return SYMBOLS, symbols
+
+
+MISSING = {"", "NA", "N/A", "n/a", "nan", "NaN", "-nan", "-NaN", "null", "NULL", "#N/A", "<NA>", "NULL", "None"}
+
+
+def csv_numbers(data: bytes) -> Any:
+    cells = rows(data, "value")
+    if any(re.search(r"[^\d.eE+\-]", cell) for cell in cells if cell not in MISSING):
+        raise NoOpinionError("words among the numbers")
+    values = [None if cell in MISSING else float(cell) for cell in cells]
+    return NUMBERS, broken(values)
+
+
+def json_lines(data: bytes) -> Any:
+    """Whole numbers in lines of JSON; a missing one ends a document."""
+    if data.startswith((b"\xff", b"\xfe", b"\0")):
+        raise NoOpinionError("another encoding")
+    lines = [line for line in text(data).split("\n") if line.strip()]
+    values = [dict(json.loads(line)).get("code") for line in lines]
+    kinds = {type(value) for value in values if value is not None}
+    if kinds not in ({int}, {str}) or any(len(re.findall(r'"code"|\\u', line)) != 1 for line in lines):
+        raise NoOpinionError("values of other kinds, or a member that is there twice")
+    return SYMBOLS, broken(values)
+
+
+def array(value: Any) -> Any:
+    """Documents of an array: 1-D is one, 2-D one a row."""
+    if value.dtype.kind not in "iufb" or value.ndim not in (1, 2, 3) or value.size == 0:
+        raise ValueError("no numbers")
+    if value.dtype.kind == "f":
+        if not np.isfinite(value).all():
+            raise ValueError("not finite")
+        if not (value % 1).any() or value.ndim == 3 or 1 in value.shape:
+            raise NoOpinionError("whole numbers, or channels")
+        return NUMBERS, np.atleast_2d(value).astype(float).tolist()
+    if value.ndim == 3 or (value.ndim == 2 and 1 in value.shape):
+        raise NoOpinionError("a column")
+    if value.min() < 0:
+        raise ValueError("negative")
+    return SYMBOLS, np.atleast_2d(value).astype(object).tolist() if value.dtype.kind != "b" else _bits(value)
+
+
+def _bits(value: Any) -> Any:
+    return np.atleast_2d(value).astype(int).tolist()
+
+
+def npy(path: Path) -> Any:
+    return array(np.load(path, allow_pickle=False))
+
+
+def npz(path: Path) -> Any:
+    with np.load(path, allow_pickle=False) as held:
+        return array(held["states"])
+
+
+def mat(path: Path) -> Any:
+    from scipy.io import loadmat
+
+    cells = loadmat(path)["songs"]
+    if cells.dtype != object:
+        raise NoOpinionError("no cells")
+    documents = [cell.ravel() for cell in cells.ravel(order="F") if isinstance(cell, np.ndarray) and cell.size]
+    for document in documents:
+        if document.dtype.kind not in "iufb" or not np.isfinite(document).all() or (document % 1).any():
+            raise NoOpinionError("cells of something else than whole numbers")
+        if (document < 0).any() or max(document) >= 2**32:
+            raise ValueError("negative, or huge")
+    if all(len(document) == 1 for document in documents):
+        raise NoOpinionError("cells of one number")
+    return SYMBOLS, [[int(number) for number in document] for document in documents]
+
+
+def hdf5(path: Path) -> Any:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return array(file["states"][()])
+
+
+def column_of(table: pa.Table, name: str) -> Any:
+    """Lists are documents; strings and whole numbers are symbols."""
+    column = table.column(name)
+    column.validate(full=True)
+    kind = column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        if column.null_count or any(chunk.values.null_count for chunk in column.chunks):
+            raise NoOpinionError("missing ones")
+        return SYMBOLS, [document for document in column.to_pylist() if document]
+    if not (pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_integer(kind)):
+        raise NoOpinionError("another type")
+    return SYMBOLS, broken([None if value == "" else value for value in column.to_pylist()])
+
+
+def arrow(path: Path, name: str) -> Any:
+    data = path.read_bytes()
+    opened = pa.ipc.open_file if data.startswith(b"ARROW1") else pa.ipc.open_stream
+    return column_of(opened(pa.py_buffer(data)).read_all(), name)
+
+
+def feather_file(path: Path) -> Any:
+    return column_of(feather.read_table(path, memory_map=False), "symbol")
+
+
+def parquet_file(path: Path) -> Any:
+    return column_of(parquet.read_table(path, columns=["symbol"], memory_map=False), "symbol")
+
+
+def classes(path: Path, letters: str) -> Any:
+    """The class of each letter, as a file of classes says."""
+    data = path.read_bytes()
+    if path.suffix == ".json":
+        named = json.loads(data)
+    else:
+        between = "," if path.suffix == ".csv" else "\t"
+        lines = [line.split(between) for line in text(data).split("\n") if line.strip()]
+        if any(len(line) != 2 for line in lines) or b'"' in data or len({line[0] for line in lines}) < len(lines):
+            raise NoOpinionError("lines of other lengths")
+        named = dict(lines)
+    if not all(isinstance(value, str) for value in named.values()):
+        raise NoOpinionError("classes that are no names")
+    return SYMBOLS, [[named.get(letter, "else") for letter in letters]]

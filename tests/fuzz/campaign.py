@@ -1,11 +1,9 @@
 """A run over kinds: warmed up, told as it goes, added up."""
 
 import importlib.util
-import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +25,7 @@ def warmed(kind: Kind) -> Kind:
     """The kind, after all undamaged samples of it were read to the right value, and kernels are compiled."""
     for name, files in kind.samples:
         outcome, detail = judged(kind, name, files)
-        if outcome != "read":
+        if outcome not in ("read", "unchecked"):
             raise AssertionError(f"undamaged {kind.name}, {name}: {outcome} {detail}")
     return kind
 
@@ -87,9 +85,3 @@ class Campaign:
 
 def tell(text: str) -> None:
     print(text.rstrip(), file=sys.stderr, flush=True)  # noqa: T201
-
-
-def quietened(task: Callable[[], None]) -> None:
-    """Libraries on one thread, so that processes can be forked."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    task()

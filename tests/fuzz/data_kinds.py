@@ -12,7 +12,7 @@ from pyarrow import feather, parquet
 import miscope as ms
 
 from . import containers, mutators, references
-from .kinds import Kind
+from .kinds import Kind, NoOpinionError
 from .references import plain
 
 LETTERS = "abacadabra" * 3
@@ -54,7 +54,7 @@ CSV = "".join(f"{k},{'abc'[code % 3]},{code / 8 + 0.125}\n" for k, code in enume
 QUOTED = "".join(f'"{k}","{"ab"[code % 2]}, or","{code}.5"\n' for k, code in enumerate(drawn(40)))
 DATES = "".join(f"2024-0{1 + k // 28}-{1 + k % 28:02},{code}.25\n" for k, code in enumerate(drawn(80)))
 ROWS = "".join(json.dumps({"code": code, "note": "é"}, ensure_ascii=False) + "\n" for code in drawn(50))
-WORDS = "".join(json.dumps({"note": 1, "code": "so it is".split()[code % 3]}) + "\n" for code in drawn(50))
+WORDS = "".join(json.dumps({"note": 1, "code": ["so", "it", "is"][code % 3]}) + "\n" for code in drawn(50))
 
 
 def table() -> pa.Table:
@@ -155,7 +155,6 @@ def make_saved(folder: Path) -> list[Path]:
     import datasets
 
     datasets.disable_progress_bars()
-    table().select(["codes"]).to_pylist()
     data = datasets.Dataset.from_dict({"codes": table()["codes"].to_pylist(), "n": drawn(60)})
     data.save_to_disk(folder / "saved")
     return [folder / "saved"]
@@ -194,9 +193,9 @@ def tokens(path: Path) -> Any:
     opened.no_truncation()
     opened.no_padding()
     if opened.pre_tokenizer is None or opened.normalizer or opened.post_processor or opened.get_added_tokens_decoder():
-        from .kinds import NoOpinionError
-
         raise NoOpinionError("pieces of text matter")
+    if len(set(opened.get_vocab().values())) < opened.get_vocab_size():
+        raise NoOpinionError("tokens of the same code")
     return references.SYMBOLS, [opened.encode(SAID, add_special_tokens=False).tokens]
 
 
@@ -215,7 +214,14 @@ def packed_kind(suffix: str) -> Kind:
     inner = containers.inside(pack, unpack, mutators.TEXT)
     how = (*mutators.BYTES, inner, inner, containers.members(pack, unpack))
     make = files(f".txt.{suffix}", *map(pack, TEXTS))
-    return Kind(f"text.{suffix}", make, read(), lambda path: references.characters(unpack(path.read_bytes())), how)
+
+    def truth(path: Path) -> Any:
+        data = path.read_bytes()
+        if data[:4] != pack(b"")[:4] or data.endswith(b"\0"):
+            raise NoOpinionError("not compressed, as its first bytes say; or padded")
+        return references.characters(unpack(data))
+
+    return Kind(f"text.{suffix}", make, read(), truth, how)
 
 
 def arrow_kind(name: str, stream: bool, columns: Callable[[], list[pa.Table]], column: str) -> Kind:

@@ -1,5 +1,5 @@
 """All kinds."""
 
-from . import data_kinds
+from . import commands, data_kinds, written_kinds
 
-KINDS = [*data_kinds.KINDS]
+KINDS = [*data_kinds.KINDS, *written_kinds.KINDS, *commands.KINDS]

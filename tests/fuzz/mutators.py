@@ -14,10 +14,24 @@ NUMBERS = (
     *("NaN", "Infinity", "-Infinity", "1e-400", "0.5", "-0.0", "1_0", "0x10", "1e5", "true", "null", '"1"', "٣"),
     *("9" * 400, "-" + "9" * 25, "1." + "0" * 400 + "1", "9" * 5000, "01", "+1", "1,5", ""),
 )
-SNIPPETS = tuple(
+UNICODE = tuple(
     text.encode("utf-8", "surrogatepass")
     for text in ('"', ",", "\t", ";", ">", "\n", "\r", "\r\n", "\0", "\x1a", "\ufeff", "\u2028", "\x85", "\ud800", "é")
-) + (b"\xff", b"\xfe\xff", b"\xc0\x80", b"\xe9", b"\xf4\x90\x80\x80", b"{", b"[", b"\\", b" ", b"@", b"PK\x03\x04")
+)
+SNIPPETS = (
+    *UNICODE,
+    b"\xff",
+    b"\xfe\xff",
+    b"\xc0\x80",
+    b"\xe9",
+    b"\xf4\x90\x80\x80",
+    b"{",
+    b"[",
+    b"\\",
+    b" ",
+    b"@",
+    b"PK\x03\x04",
+)
 
 
 def place(data: bytes, rng: Random) -> int:

@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import re
+import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import feather, parquet
 
-from .kinds import NoOpinionError
+from .kinds import DamagedError, NoOpinionError
 
 SYMBOLS, NUMBERS = "symbols", "numbers"
 MARKS = {"utf-8-sig": b"\xef\xbb\xbf", "utf-32": b"\xff\xfe\0\0", "utf-32-be": b"\0\0\xfe\xff", "utf-16": b"\xff\xfe"}
@@ -99,7 +102,7 @@ def csv_symbols(data: bytes) -> Any:
     return SYMBOLS, symbols
 
 
-MISSING = {"", "NA", "N/A", "n/a", "nan", "NaN", "-nan", "-NaN", "null", "NULL", "#N/A", "<NA>", "NULL", "None"}
+MISSING = {"", "NA", "N/A", "n/a", "nan", "NaN", "-nan", "-NaN", "null", "NULL", "#N/A", "<NA>", "None"}
 
 
 def csv_numbers(data: bytes) -> Any:
@@ -114,16 +117,23 @@ def json_lines(data: bytes) -> Any:
     """Whole numbers in lines of JSON; a missing one ends a document."""
     if data.startswith((b"\xff", b"\xfe", b"\0")):
         raise NoOpinionError("another encoding")
-    lines = [line for line in text(data).split("\n") if line.strip()]
-    values = [dict(json.loads(line)).get("code") for line in lines]
+    decoded, at, values = text(data).strip(" \t\n"), 0, []
+    while at < len(decoded):  # a line end may have been lost
+        found, at = json.JSONDecoder().raw_decode(decoded, at)
+        values.append(dict(found).get("code"))
+        at += len(decoded[at:]) - len(decoded[at:].lstrip(" \t\n"))
     kinds = {type(value) for value in values if value is not None}
-    if kinds not in ({int}, {str}) or any(len(re.findall(r'"code"|\\u', line)) != 1 for line in lines):
+    if kinds not in ({int}, {str}) or len(re.findall(r'"code"|\\u', decoded)) != len(values):
         raise NoOpinionError("values of other kinds, or a member that is there twice")
     return SYMBOLS, broken(values)
 
 
 def array(value: Any) -> Any:
     """Documents of an array: 1-D is one, 2-D one a row."""
+    if value.dtype.kind == "U" and value.ndim in (1, 2) and 1 not in value.shape and value.size:
+        return SYMBOLS, value.tolist() if value.ndim == 2 else [value.tolist()]
+    if value.dtype.kind == "S":
+        raise NoOpinionError("bytes as symbols")
     if value.dtype.kind not in "iufb" or value.ndim not in (1, 2, 3) or value.size == 0:
         raise ValueError("no numbers")
     if value.dtype.kind == "f":
@@ -152,21 +162,55 @@ def npz(path: Path) -> Any:
         return array(held["states"])
 
 
-def mat(path: Path) -> Any:
-    from scipy.io import loadmat
+def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Types and bytes of the elements of a MATLAB file."""
+    at = 0
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from("<II", data, at)
+        at += 8
+        if kind >> 16:
+            kind, size, at = kind & 0xFFFF, kind >> 16, at - 4
+            if size > 4:
+                raise ValueError("a small element of more than four bytes")
+        if at + size > len(data):
+            raise DamagedError("an element that is cut off")
+        yield (kind, data[at : at + size]) if kind != 15 else next(elements(zlib.decompress(data[at : at + size])))
+        at += size if kind == 15 else size + -(at + size) % 8
 
-    cells = loadmat(path)["songs"]
-    if cells.dtype != object:
-        raise NoOpinionError("no cells")
-    documents = [cell.ravel() for cell in cells.ravel(order="F") if isinstance(cell, np.ndarray) and cell.size]
-    for document in documents:
-        if document.dtype.kind not in "iufb" or not np.isfinite(document).all() or (document % 1).any():
-            raise NoOpinionError("cells of something else than whole numbers")
-        if (document < 0).any() or max(document) >= 2**32:
-            raise ValueError("negative, or huge")
-    if all(len(document) == 1 for document in documents):
-        raise NoOpinionError("cells of one number")
-    return SYMBOLS, [[int(number) for number in document] for document in documents]
+
+def matrix(data: bytes) -> tuple[str, int, list[Any]]:
+    """The name and class of a MATLAB matrix, and its values: numbers, or matrices of cells."""
+    (_, flags), (_, _shape), (_, name), *parts = elements(data)
+    if flags[0] == 1:
+        return name.decode(), 1, [matrix(part) for _, part in parts]
+    values = [list(np.frombuffer(part, MAT_TYPES[kind])) for kind, part in parts]
+    if len(values) != 1 or flags[1] or len(values[0]) != np.prod(np.frombuffer(_shape, "<i4")):
+        raise NoOpinionError("complex or logical numbers, or sizes that do not fit")
+    return name.decode(), flags[0], values[0]
+
+
+MAT_TYPES = dict(zip((1, 2, 3, 4, 5, 6, 7, 9), ("i1", "u1", "<i2", "<u2", "<i4", "<u4", "<f4", "<f8"), strict=True))
+
+
+def mat(path: Path) -> Any:
+    """Whole numbers in the cells of the variable songs."""
+    data = path.read_bytes()
+    if data[124:128] != b"\0\x01IM" or 0 in data[:4]:
+        raise NoOpinionError("another version")
+    found = {}
+    for kind, part in elements(data[128:]):
+        if kind == 14 and b"songs" in part[:64]:
+            name, cells, documents = matrix(part)
+            found[name] = (cells, documents)
+            if name == "songs":
+                break  # what is behind it may be damaged
+    cells, documents = found["songs"]
+    values = [each for _, kind, each in documents if kind >= 6] if cells == 1 else []
+    if len(values) < 3 or any(
+        number != number or number % 1 or not 0 <= number < 2**32 for each in values for number in each
+    ):
+        raise NoOpinionError("something else than cells of codes")
+    return SYMBOLS, [list(map(int, document)) for document in values if document]
 
 
 def hdf5(path: Path) -> Any:

@@ -12,6 +12,7 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import HEAD, has_hdf5_at
 from miscope.sequences.hdf5 import read_opened
+from miscope.sequences.matlab_elements import check_variable
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress, label_of, name_of, split_part
 from miscope.sequences.streams import Meter, open_seekable
@@ -102,12 +103,14 @@ def _read(opened: IO[bytes], variable: str | None, file: str) -> tuple[str, Any]
     from scipy.io import loadmat, whosmat
 
     try:
-        found = {name: f"({', '.join(map(str, shape))}) {kind}" for name, shape, kind in whosmat(opened)}
+        listed = whosmat(opened)
+        found = {name: f"({', '.join(map(str, shape))}) {kind}" for name, shape, kind in listed}
         if variable is None or variable not in found:
             first = None if variable is None else variable.partition(".")[0]
             top = choose(found, first if first in found else variable, file)
         else:
             top = variable
+        check_variable(opened, [name for name, *_ in listed].index(top))
         opened.seek(0)
         value = loadmat(opened, variable_names=[top])[top]
     except InputError:

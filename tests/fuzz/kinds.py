@@ -80,6 +80,17 @@ class Kind:
         return name, {**files, damaged: data}
 
 
+@dataclass(frozen=True)
+class Kept(Kind):
+    """A kind whose mutants are files that were kept."""
+
+    cases: tuple[tuple[str, Files], ...] = ()
+
+    def mutant(self, seed: int, number: int) -> tuple[str, Files]:
+        """The case of this number."""
+        return self.cases[number]
+
+
 def mutated(data: bytes, rng: Random, other: bytes, mutators: tuple[Mutator, ...]) -> bytes:
     """Other bytes; those that ways of containers cannot take (any more) are damaged as bytes."""
     for attempt in range(TRIES):

@@ -171,7 +171,7 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
         if kind >> 16:
             kind, size, at = kind & 0xFFFF, kind >> 16, at - 4
             if size > 4:
-                raise ValueError("a small element of more than four bytes")
+                raise DamagedError("a small element of more than four bytes")
         if at + size > len(data):
             raise DamagedError("an element that is cut off")
         yield (kind, data[at : at + size]) if kind != 15 else next(elements(zlib.decompress(data[at : at + size])))

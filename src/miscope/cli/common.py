@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import glob
 import io
@@ -104,6 +105,10 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             _forget_output()
             raise typer.Exit(1) from None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # wherever it was looked for: a person named it
+                named = os.fspath(error.filename or "")
+                note(f"miscope: error: the name {named[:40]!r}… has {len(named):,} characters, too many for a file's")
+                raise typer.Exit(UNUSABLE) from None
             # Files that are read or written explain themselves as MiscopeError; what is left is our own output, and
             # the cache of compiled kernels.
             note(f"miscope: error: cannot write {error.filename or 'the output'}: {error.strerror or error}")

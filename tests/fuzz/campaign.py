@@ -34,13 +34,14 @@ class Campaign:
 
     kinds: list[Kind]
     seed: int
-    folder: Path | None
+    folder: Path | None = None
+    known: dict[tuple[str, str], str] = field(default_factory=lambda: KNOWN)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], list[Result]] = field(default_factory=dict)
     told: float = field(default_factory=time.monotonic)
 
     def hear(self, result: Result) -> None:
-        known = (result.kind, result.outcome) in KNOWN
+        known = (result.kind, result.outcome) in self.known
         counted = f"{result.outcome} (known)" if known else result.outcome
         self.counts.setdefault(result.kind, Counter())[counted] += 1
         if result.outcome in GOOD or known:

@@ -117,7 +117,8 @@ def json_lines(data: bytes) -> Any:
     """Whole numbers in lines of JSON; a missing one ends a document."""
     if data.startswith((b"\xff", b"\xfe", b"\0")):
         raise NoOpinionError("another encoding")
-    decoded, at, values = text(data).strip(" \t\n"), 0, []
+    decoded, at, values = lines_of(data.removeprefix(MARKS["utf-8-sig"]).decode("utf-8", "surrogateescape")), 0, []
+    decoded = decoded.strip(" \t\n")
     while at < len(decoded):  # a line end may have been lost
         found, at = json.JSONDecoder().raw_decode(decoded, at)
         values.append(dict(found).get("code"))
@@ -125,6 +126,7 @@ def json_lines(data: bytes) -> Any:
     kinds = {type(value) for value in values if value is not None}
     if kinds not in ({int}, {str}) or len(re.findall(r'"code"|\\u', decoded)) != len(values):
         raise NoOpinionError("values of other kinds, or a member that is there twice")
+    "".join(map(str, values)).encode()  # what is in other members may be no Unicode
     return SYMBOLS, broken(values)
 
 

@@ -38,6 +38,6 @@ def test_what_was_found(path):
 @pytest.mark.long
 @pytest.mark.parametrize("kind", available(KINDS), ids=lambda kind: kind.name)
 def test_mutants(kind):
-    found = Campaign([warmed(kind)], 0, None).go(MUTANTS, SECONDS, 1)
+    found = Campaign([warmed(kind)], 0).go(MUTANTS, SECONDS, 1)
     assert not found.findings, found.table()
     assert found.counts[kind.name].total() >= MUTANTS

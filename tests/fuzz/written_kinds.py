@@ -221,7 +221,8 @@ def record(path: Path) -> Any:
 
 
 def page(path: Path) -> Any:
-    """A page of the file, without its folder's name."""
+    """A page of the file, whatever that is called."""
+    path = path.rename(path.with_stem("result"))
     text = ms.report(path, path.with_name("page.html"), fit=False).read_text(encoding="utf-8")
     return text.replace(str(path.parent), "")
 

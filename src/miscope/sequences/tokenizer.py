@@ -128,7 +128,8 @@ def _check_named(name: str) -> None:
 def _prepared(backend: Any, label: str) -> Tokenizer:
     """Take a copy that encodes all of every text, always in the same way, and look what its tokens are called."""
     definition: str = backend.to_str()
-    backend = type(backend).from_str(definition)
+    with explained(f"the tokenizer {label} cannot be used", FormatError):
+        backend = type(backend).from_str(definition)
     backend.no_truncation()
     backend.no_padding()
     model = backend.model

@@ -1,6 +1,7 @@
 """Kinds of files of data: what others write."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,16 @@ def map_kind(suffix: str, text: str, how: tuple[mutators.Mutator, ...]) -> Kind:
     return Kind(f"classes{suffix}", make, merged, lambda path: references.classes(path, LETTERS), how)
 
 
+STARTS = {
+    "gz": re.compile(rb"\x1f\x8b\x08"),
+    "bz2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "zst": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+}
+"""By which compressed files are known."""
+
+
 def packed_kind(suffix: str) -> Kind:
     """Text that is compressed."""
     pack, unpack = containers.PACKED[suffix]
@@ -217,7 +228,7 @@ def packed_kind(suffix: str) -> Kind:
 
     def truth(path: Path) -> Any:
         data = path.read_bytes()
-        if data[:3] != pack(b"")[:3] or (suffix in ("xz", "bz2") and data.endswith(b"\0")):
+        if not STARTS[suffix].match(data) or (suffix in ("xz", "bz2") and data.endswith(b"\0")):
             raise NoOpinionError("not compressed, as its first bytes say; or padded")
         return references.characters(unpack(data))
 

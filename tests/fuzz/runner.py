@@ -26,7 +26,7 @@ from .kinds import FaultError, Files, Kind, NoOpinionError, contents, written
 BATCH = 50
 CPU_SECONDS, WALL_SECONDS = 10, 120
 MEMORY = 2 << 30
-"""Bytes that a mutant may take beside what the process has."""
+"""Bytes that a mutant may take beside what the process has; no file may be larger."""
 
 GOOD = ("refused", "read", "unchecked", "slow")
 """Refused; read to the right value; read, with nothing to compare; as long as it was asked to be."""
@@ -93,6 +93,7 @@ def _confined() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}

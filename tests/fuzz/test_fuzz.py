@@ -1,6 +1,7 @@
 """Damaged files of every kind are refused, or read to what an independent reader says; what was found stays so."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,11 @@ CASES = sorted(Path(__file__).with_name("cases").iterdir())
 MUTANTS, SECONDS = 100, 100
 NAMES = {kind.name: kind for kind in KINDS}
 
-pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("ignore"),  # what libraries say of damaged files is their affair
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are confined as Linux does it"),
+]
 
 
 def kept(path: Path) -> Kept:

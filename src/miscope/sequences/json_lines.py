@@ -51,7 +51,9 @@ class JsonFile(TableFile):
         records: list[dict[str, Any]] = []
         with self._explained(types), self._input.open(self._meter, records) as stream, for_arrow(stream) as source:
             for batch in _parsed(source, types):
-                yield batch.select(list(columns))
+                chosen = batch.select(list(columns))
+                chosen.validate(full=True)  # strings are not looked at before, and may be no UTF-8
+                yield chosen
         self.record = records[0]
 
     def _type_for(self, name: str, asked: Any) -> Any:

@@ -207,3 +207,17 @@ def test_a_file_name_that_is_not_unicode(folder, miscope, option):
     Path(name).write_text("abba" * 500)
     outcome = miscope("measure", "caf*.txt", "--lags", "1:10", *option)
     assert outcome.status == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("measure", "{}.csv"),
+        ("measure", "text.txt", "--lags", "1", "-o", "{}.json"),
+        ("count", "text.txt", "--lags", "1", "-o", "{}.arrow"),
+        ("report", "text.txt", "-o", "{}.html"),
+        ("compare", "{}", "{}"),
+    ],
+)
+def test_a_name_longer_than_names_of_files_may_be(refused, arguments):
+    refused(*(each.format("a" * 300) for each in arguments), words=["aaa", "characters"])

@@ -1,5 +1,8 @@
 """MATLAB files and .npz: variables by name, cells and columns as documents, against what was written."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -199,3 +202,33 @@ def test_addresses(bird):
 
     fsspec.filesystem("memory").pipe("/m/bird.mat", bird.read_bytes())
     assert documents(ms.read("memory://m/bird.mat:row", as_="symbols")) == [[1, 2, 2]]
+
+
+def test_true_is_any_byte_but_0(tmp_path):
+    data = np.array([0, 1, 255, 2], np.uint8).view(bool)
+    np.save(tmp_path / "flags.npy", data)
+    assert ms.read(tmp_path / "flags.npy").codes.tolist() == [0, 1, 1, 1]
+    assert ms.Sequences.from_arrays(data).codes.tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b"\x09\0\0\0\x18\0\0\0", b"\x41\0\0\0\x18\0\0\0"),  # numbers of a type that there is not
+        (b"\x06\0\0\0\x08\0\0\0\x06\0", b"\x06\0\0\0\x08\0\0\0\x01\0"),  # numbers as cells
+        (b"\x06\0\0\0\x08\0\0\0\x01\0", b"\x06\0\0\0\x08\0\0\0\x05\0"),  # cells as a sparse matrix
+    ],
+)
+def test_elements_at_which_scipy_crashes_are_refused_before(tmp_path, packed, was, becomes):
+    songs = cells([1.5, 2.0, 1.0], [2.0, 1.5, 2.0])
+    savemat(tmp_path / "a.mat", {"songs": songs}, do_compression=packed)
+    data = (tmp_path / "a.mat").read_bytes()
+    assert ms.read(tmp_path / "a.mat").n_documents == 2
+    body = zlib.decompress(data[136:]) if packed else data[128:]
+    assert was in body
+    body = body.replace(was, becomes)
+    body = struct.pack("<II", 15, len(zlib.compress(body))) + zlib.compress(body) if packed else body
+    (tmp_path / "a.mat").write_bytes(data[:128] + body)
+    with pytest.raises(FormatError, match="damaged"):
+        ms.read(tmp_path / "a.mat")

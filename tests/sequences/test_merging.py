@@ -121,6 +121,15 @@ def test_a_map_from_a_file(tmp_path, name, content):
         WORDS.merge(f"map:{tmp_path / name}")
 
 
+@pytest.mark.parametrize(("name", "between"), [("map.tsv", "\t"), ("map.csv", ",")])
+def test_a_map_names_characters_that_end_lines_elsewhere(tmp_path, name, between):
+    odd = ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
+    content = "".join(f"{each}{between}space\r\n" for each in odd)
+    (tmp_path / name).write_bytes(content.encode())
+    merged = ms.Sequences.from_arrays([["a", *odd, "a"]]).merge(f"map:{tmp_path / name}", other="else")
+    assert merged.decode(0) == ["else", *["space"] * 6, "else"]
+
+
 def test_a_map_of_codes(tmp_path):
     (tmp_path / "map.tsv").write_text("0\tlow\n1\tlow\n2\thigh\n")
     assert ms.Sequences.from_arrays([0, 2, 1, 2]).merge(f"map:{tmp_path / 'map.tsv'}").decode(0) == [
@@ -140,6 +149,7 @@ def test_a_map_of_codes(tmp_path):
         ("a.tsv", "", InputError, "is empty"),
         ("a.json", "[1]", FormatError, "must be a JSON object"),
         ("a.json", "{", FormatError, "not JSON"),
+        ("a.csv", f"the,{'x' * 140_000}\n", FormatError, "no table"),
         ("a.tsv", "und\tArtikel\n", InputError, "names none of the symbols: it has 'und'"),
     ],
 )

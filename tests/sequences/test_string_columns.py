@@ -166,3 +166,11 @@ def test_rows_without_symbols(tmp_path):
     parquet.write_table(pa.table({"x": pa.array([[], []], pa.list_(pa.string()))}), tmp_path / "b.parquet")
     with pytest.raises(InputError, match="its lists are empty"):
         ms.read_table(tmp_path / "b.parquet")
+
+
+def test_strings_of_json_lines_that_are_no_unicode(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"code": "so"}\n{"code": "is"}\n{"code": "s\xff"}\n')
+    for options in ({}, {"unit": "word"}):
+        with pytest.raises(FormatError, match=r"line 3 is not UTF-8"):
+            ms.read_table(path, "code", **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import threading
 from types import CodeType
@@ -40,6 +41,9 @@ def _of_system(error: OSError) -> str:
     """Files that are read or written explain themselves; what is left is our own output, and compiled kernels."""
     if error.errno == errno.ENOMEM:
         return f"{_MEMORY} ({error}): {_LESS}"
+    if error.errno == errno.ENAMETOOLONG:  # wherever it was looked for: a person named it
+        named = os.fspath(error.filename or "")
+        return f"the name {named[:40]!r}… has {len(named):,} characters, too many for a file's"
     if error.errno is None:  # of libraries, which say all of it themselves
         return str(error).partition("\n")[0]
     return f"cannot write {error.filename or 'the output'}: {error.strerror or error}"

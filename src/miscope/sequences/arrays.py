@@ -138,7 +138,8 @@ def whole_numbers(values: Any, rule: MissingRule = ONLY_MASKED) -> Array:
     if array.dtype.kind not in "iub":
         raise InputError(f"the data are not integers but {array.dtype}; pass integer codes, or symbols as str")
     if array.dtype.kind == "b":
-        array = array.view(np.uint8)
+        flags = array.view(np.uint8)
+        array = flags if flags.max() <= 1 else array.astype(np.uint8)  # other writers' true may be any byte but 0
     if array.dtype.kind == "i":
         _refuse_negative([array], rule)
     return np.ascontiguousarray(array)

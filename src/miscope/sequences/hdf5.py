@@ -111,7 +111,9 @@ def read_opened(
                 variable = choose(_listed(held), variable, file)
             variable = variable.strip("/")
             return variable, _documents(held, variable, f"{name_of(file)}:{variable}", progress)
-    except (OSError, RuntimeError, KeyError) as error:
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # h5py raises whatever comes of a damaged file
         raise FormatError(
             f"{name_of(file)!r} is no HDF5 file, or a damaged one ({error}); fetch or write it again"
         ) from error

@@ -59,7 +59,9 @@ class JsonFile(TableFile):
             for_arrow(_CheckedLines(stream, self.name)) as source,
         ):
             for batch in _parsed(source, types):
-                yield batch.select(list(columns))
+                chosen = batch.select(list(columns))
+                chosen.validate(full=True)  # strings are not looked at before, and may be no UTF-8
+                yield chosen
         self.record = records[0]
 
     def _type_for(self, name: str, asked: Any) -> Any:

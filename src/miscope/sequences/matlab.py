@@ -14,6 +14,7 @@ from miscope.sequences.arrays import Symbol
 from miscope.sequences.container import Sequences
 from miscope.sequences.foreign import HEAD, has_hdf5_at
 from miscope.sequences.hdf5 import read_opened
+from miscope.sequences.matlab_elements import check_variable
 from miscope.sequences.missing import rule_of_arrays
 from miscope.sequences.series import Series
 from miscope.sequences.sources import Progress, file_name, label_of, name_of, split_part
@@ -133,6 +134,7 @@ def _read(opened: IO[bytes], variable: str | None, file: str) -> tuple[str, Any]
             top = variable
         sizes = {name: math.prod(shape) * _BYTES.get(kind, 8) for name, shape, kind in listed}
         check_memory(sizes[top], f"{name_of(file)}:{top}")
+        check_variable(opened, [name for name, *_ in listed].index(top))
         opened.seek(0)
         value = loadmat(opened, variable_names=[top])[top]
     except (InputError, MemoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
+import io
 import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -248,8 +249,13 @@ def _of_json(name: str, text: str) -> list[tuple[str, str]]:
 
 
 def _of_lines(name: str, text: str, suffix: str) -> list[tuple[str, str]]:
-    lines = text.splitlines() if suffix != ".csv" else text.splitlines(keepends=True)
-    rows = list(csv.reader(lines)) if suffix == ".csv" else [line.split("\t") for line in lines]
+    # Lines end where files' do, not at all that str.splitlines takes for an end: such characters are symbols.
+    try:
+        rows = (
+            list(csv.reader(io.StringIO(text))) if suffix == ".csv" else [line.split("\t") for line in text.split("\n")]
+        )
+    except csv.Error as error:
+        raise FormatError(f"{name!r} is no table with commas ({error})") from error
     rows = [row for row in rows if row != [""] and row]
     for number, row in enumerate(rows, 1):
         if len(row) != 2:

@@ -18,6 +18,9 @@ __all__ = ["Tokenizer", "tokenizer_from"]
 
 _PURPOSE = "a tokenizer"
 
+MOST_CODES, MOST_CODES_A_TOKEN = 1 << 20, 16
+"""Codes that there may be, whatever the number of tokens; and for each of these, where there are many."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tokenizer:
@@ -127,16 +130,16 @@ def _check_named(name: str) -> None:
 
 def _prepared(backend: Any, label: str) -> Tokenizer:
     """Take a copy that encodes all of every text, always in the same way, and look what its tokens are called."""
+    _check_codes(backend.get_vocab(with_added_tokens=True), label)
     definition: str = backend.to_str()
-    backend = type(backend).from_str(definition)
+    with explained(f"the tokenizer {label} cannot be used", FormatError):
+        backend = type(backend).from_str(definition)
     backend.no_truncation()
     backend.no_padding()
     model = backend.model
     if getattr(model, "dropout", None):
         model.dropout = None
     vocabulary: dict[str, int] = backend.get_vocab(with_added_tokens=True)
-    if not vocabulary:
-        raise FormatError(f"the tokenizer {label} has no tokens")
     names = [f"<code {code}>" for code in range(max(vocabulary.values()) + 1)]
     for token, code in vocabulary.items():
         names[code] = token
@@ -144,6 +147,18 @@ def _prepared(backend: Any, label: str) -> Tokenizer:
     return Tokenizer(
         label, tuple(names), digest, backend, _unknown(backend, definition), _leaves_out(model, vocabulary)
     )
+
+
+def _check_codes(vocabulary: Mapping[str, int], label: str) -> None:
+    """Refuse codes so far apart that a table of all of them, as the library makes too, would fill the memory."""
+    if not vocabulary:
+        raise FormatError(f"the tokenizer {label} has no tokens")
+    largest, n = max(vocabulary.values()), len(vocabulary)
+    if largest > max(MOST_CODES, MOST_CODES_A_TOKEN * n):
+        raise FormatError(
+            f"the tokenizer {label} has {n:,} tokens, and one of the code {largest:,}: it is damaged, or its codes are "
+            "to be numbered from 0 on"
+        )
 
 
 def _unknown(backend: Any, definition: str) -> int | None:

@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-rest test-core test-versions lint docs bench cost-model calibrate clean
+.PHONY: help demo test test-all test-rest test-core test-versions fuzz faults lint docs bench cost-model calibrate clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,12 @@ test-rest: $(VENV)/.installed
 
 test-core: $(CORE)/.installed
 	OMP_NUM_THREADS=1 $(CORE)/bin/python $(PYTEST) $(BOUND) -m "not extras and not long and not hypothesis" tests/core tests/cli tests/curve tests/sequences
+
+fuzz: $(VENV)/.installed ## damage files of every kind and command lines for MINUTES=60, and look whether any of it does harm
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),60)
+
+faults: $(VENV)/.installed ## kill, stop and starve commands at every operation on files
+	OMP_NUM_THREADS=1 MISCOPE_FAULTS=all $(BIN)/python $(PYTEST) --timeout=3600 tests/faults
 
 test-versions: ## what needs no torch, with Python 3.11 to 3.14 and with the oldest dependencies that are allowed
 	.ci/versions

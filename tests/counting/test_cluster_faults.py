@@ -18,6 +18,7 @@ import miscope as ms
 from counting.test_kernels import corpus
 from miscope.counting import cluster_sources
 from miscope.counting.cluster import ClusterCounter, ClusterError, connect
+from miscope.counting.cluster_client import closed_after
 from miscope.counting.cluster_parts import CodeFile
 from miscope.counting.doors import count_fingerprints
 from miscope.errors import InputError
@@ -133,7 +134,7 @@ def test_a_connection_to_the_scheduler_that_breaks(client, sequences, shards, ex
 
     broken = Once(break_it)
     data = sequences if source == "file" else shards
-    with Client(client.scheduler.address, set_as_default=False) as mine:
+    with closed_after(Client(client.scheduler.address, set_as_default=False)) as mine:
         with ClusterCounter(data, LAGS, BLOCKS, "sparse", client=mine, parts=4, lags_at_once=1) as counter:
             assert_same(count(counter, broken), expected)
             assert counter.workers.client is not mine

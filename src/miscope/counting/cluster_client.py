@@ -25,7 +25,7 @@ from miscope.counting.doors import thread_count
 from miscope.errors import InputError, MiscopeError, require
 from miscope.sequences.codes import Array
 
-__all__ = ["ClusterError", "WorkerPool", "connect"]
+__all__ = ["ClusterError", "WorkerPool", "closed_after", "connect"]
 
 _T = TypeVar("_T")
 
@@ -121,8 +121,22 @@ def connect(cluster: Any, max_memory: int | str | None = None, patience: float |
                 raise ClusterError(
                     f"no scheduler answers at {cluster!r} ({error}): start it, or check the address and the firewall"
                 ) from error
-            with client:
+            with closed_after(client):
                 yield client
+
+
+@contextmanager
+def closed_after(client: Any) -> Iterator[Any]:
+    """Close a client when the block ends, whatever is left of its connection.
+
+    One that broke may have been answered as another: closing then raises what went wrong long before (AssertionError,
+    in distributed's `_ensure_connected`), when all that was asked for has been answered through a client in its place.
+    """
+    try:
+        yield client
+    finally:
+        with suppress(Exception):
+            client.close()
 
 
 def _waiting(patience: float | str | None) -> Any:
@@ -170,7 +184,7 @@ def _local(distributed: Any, text: str, max_memory: int | str | None) -> Iterato
         raise ClusterError(
             f'cannot start workers here ({error}); what starts them must stand under if __name__ == "__main__":'
         ) from error
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+    with cluster, closed_after(distributed.Client(cluster, set_as_default=False)) as client:
         yield client
 
 

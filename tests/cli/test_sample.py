@@ -8,6 +8,7 @@ import pytest
 
 import miscope as ms
 from miscope import MICurve, Sequences, Series
+from miscope.cli.writing import writer
 from miscope.processes import Heterogeneous, IsingChain, LinearRNN, PowerLawBinary, TreeGrammar
 from miscope.processes.naming import PROCESSES, from_provenance
 
@@ -22,6 +23,22 @@ def test_an_arrow_file_is_the_sample_and_its_provenance(miscope, words):
     found = ms.read("power.arrow")
     assert found == process.sample(5, 300, seed=7)
     assert from_provenance(found.provenance).parameters == process.parameters
+
+
+@pytest.mark.parametrize("name", ["full.npy", "full.txt", "full.arrow"])
+def test_a_full_disk_is_said(tmp_path, name):
+    """Also where all of it fits into a buffer, which is written as the file is closed."""
+    resource = pytest.importorskip("resource")
+    drawn = IsingChain(0.5).sample(1, 1000)
+    write = writer(Path(name).suffix, IsingChain(0.5), 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        with pytest.raises(ms.InputError, match="cannot write"):
+            write(drawn, tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_usual_size(miscope):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from miscope.errors import InputError
 
@@ -72,7 +72,18 @@ def _write_npy(drawn: Sequences | Series, path: Path) -> None:
     from miscope.atomic import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, _rows(drawn), allow_pickle=False)
+        np.lib.format.write_array(_Checked(file), _rows(drawn), allow_pickle=False)
+
+
+class _Checked:
+    """A file to write to, but none to numpy, which writes to files in a way of its own that is silent on full disks."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, data: Any) -> int:
+        """Write bytes, or raise."""
+        return self._file.write(data)
 
 
 def _rows(drawn: Any) -> np.ndarray:

@@ -68,7 +68,7 @@ class HeldCodes:
 
 def _write(path: Path, codes: Array) -> None:
     with path.open("wb") as file:
-        np.ascontiguousarray(codes).tofile(file)
+        file.write(np.ascontiguousarray(codes).data)  # unlike tofile, which is silent on full disks
 
 
 def _remove(path: Path, held: Claim) -> None:

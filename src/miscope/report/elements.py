@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from miscope.errors import FormatError
+
 __all__ = ["Column", "Figure", "Finding", "Page", "Result", "Section", "Table", "number_column", "text_column"]
 
 
@@ -54,6 +56,10 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     folded: bool = False
+
+    def __post_init__(self) -> None:
+        if len({len(column.words) for column in self.columns}) > 1:
+            raise FormatError(f"the columns of {self.caption!r} have different lengths: the result is damaged")
 
     @property
     def n_rows(self) -> int:

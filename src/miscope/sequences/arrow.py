@@ -104,6 +104,7 @@ def _opened(file: str) -> Any:
     import pyarrow as pa
 
     if not is_url(file):
+        Path(file).stat()  # which says that it is not there
         if Path(file).is_dir():
             raise FormatError("it is a folder; name the file inside it")
         if Path(file).is_file() and Path(file).stat().st_size == 0:

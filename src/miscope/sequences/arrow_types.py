@@ -127,11 +127,15 @@ def sound(column: Any) -> Any:
 
 
 def _check_indices(column: Any) -> None:
-    """Refuse an index that leads to no entry of the dictionary; of missing values there are none."""
+    """Refuse an index that leads to no entry of the dictionary, and missing values that are not as many as is said."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ends = pc.min_max(column.indices).as_py()
+    indices = column.indices
+    counted = pa.Array.from_buffers(indices.type, len(indices), indices.buffers(), -1, indices.offset).null_count
+    if counted != column.null_count:
+        raise pa.ArrowInvalid(f"{column.null_count} missing values are said, and {counted} are there")
+    ends = pc.min_max(indices).as_py()
     if ends["min"] is not None and not 0 <= ends["min"] <= ends["max"] < len(column.dictionary):
         raise pa.ArrowInvalid(f"an index of {ends} into a dictionary of {len(column.dictionary)} entries")
 

@@ -233,7 +233,10 @@ def column_of(table: pa.Table, name: str) -> Any:
         return SYMBOLS, [document for document in column.to_pylist() if document]
     if not (pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_integer(kind)):
         raise NoOpinionError("another type")
-    return SYMBOLS, broken([None if value == "" else value for value in column.to_pylist()])
+    values = column.to_pylist()
+    if "" in values:  # where missing ones were, if fewer of them are said; Arrow's strings may be empty all the same
+        raise NoOpinionError("empty strings")
+    return SYMBOLS, broken(values)
 
 
 def arrow(path: Path, name: str) -> Any:

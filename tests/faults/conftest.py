@@ -82,7 +82,7 @@ class Warm:
         return state
 
     def files(self):
-        """All that lies there, by name; without seconds, and pages and locks, which tell them or who made them."""
+        """All that lies there, by name; without seconds, and pages, digests and locks, which tell of them."""
         found = {}
         for path in sorted(self.folder.rglob("*")):
             name = str(path.relative_to(self.folder))
@@ -96,7 +96,7 @@ class Warm:
 
 def _without_seconds(value):
     if isinstance(value, dict):
-        return {name: _without_seconds(each) for name, each in value.items() if name != "seconds"}
+        return {name: _without_seconds(each) for name, each in value.items() if name not in ("seconds", "sha256")}
     return [_without_seconds(each) for each in value] if isinstance(value, list) else value
 
 

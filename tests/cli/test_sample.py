@@ -189,7 +189,7 @@ def test_a_sample_that_fails_leaves_what_was_there(folder, miscope, monkeypatch)
         raise OSError(28, "No space left on device")
 
     Path("a.npy").write_text("a result of last year")
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(np.lib.format, "write_array", full)
     outcome = miscope(*POWER, "-o", "a.npy")
     assert (outcome.status, outcome.stdout) == (2, "")
     assert "no space is left" in outcome.stderr

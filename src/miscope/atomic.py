@@ -123,10 +123,9 @@ def mapped_file(path: str | os.PathLike[str], dtype: Any, n: int) -> np.memmap[A
 def _reserve(file: IO[bytes], size: int) -> None:
     """Take room on the disk; where the file system (or the machine) knows no way to, by writing zeros."""
     try:
-        os.posix_fallocate(file.fileno(), 0, size)
-        return
-    except AttributeError:
-        pass
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
             raise

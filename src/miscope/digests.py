@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from miscope.errors import FormatError, MiscopeWarning
+from miscope.whole_files import json_of
 
 __all__ = [
     "CHANGED",
@@ -25,7 +26,6 @@ __all__ = [
     "digest_of_array",
     "late",
     "made_sure",
-    "parsed",
     "signed",
 ]
 
@@ -39,7 +39,6 @@ UNSIGNED = (
 )
 _MEMBER, _ARRAYS = "sha256", "digests"
 _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
-_DEEPEST = 64
 _PIECE = 1 << 24
 
 
@@ -75,31 +74,6 @@ def signed(body: Mapping[str, Any], indent: int | None = None) -> str:
     # Of what will be read, which has lists for tuples and text for all names.
     digest = digest_of(json.loads(json.dumps(said, allow_nan=False)))
     return json.dumps(said | {_MEMBER: digest}, ensure_ascii=False, allow_nan=False, indent=indent)
-
-
-def parsed(content: str | bytes) -> Any:
-    """What JSON says.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON, or nested more deeply than anything that miscope writes.
-    """
-    try:
-        found = level = json.loads(content)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    level = [found]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for each in level
-            for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return found
-    raise ValueError("it is nested too deeply")
 
 
 @contextmanager
@@ -147,7 +121,7 @@ def description_in(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
         It is no object of JSON.
     """
     text, digest = metadata.get(b"miscope", b"{}"), metadata.get(b"miscope.sha256")
-    about = parsed(text)
+    about = json_of(text, "it", finite=False)
     if not isinstance(about, dict):
         raise ValueError("it is no object")
     is_whole = digest == hashlib.sha256(text).hexdigest().encode() and isinstance(about.get(_ARRAYS), dict)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope._version import __version__
-from miscope.digests import checked, parsed
+from miscope.digests import checked
 from miscope.errors import FormatError, MiscopeError
-from miscope.whole_files import read_whole
+from miscope.whole_files import json_of, read_whole
 
 __all__ = [
     "DATA",
@@ -232,7 +232,7 @@ def reading(path: str | Path, kind: str) -> Iterator[dict[str, Any]]:
     """
     content = read_whole(path)
     try:
-        body = parsed(content)
+        body = json_of(content, str(path), finite=False)
     except ValueError:
         raise FormatError(f"{path} is not JSON, or is cut off: make it again") from None
     if not isinstance(body, dict) or checked_kind(body, str(path)) != kind:

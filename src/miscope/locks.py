@@ -11,8 +11,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from miscope.errors import InputError
@@ -24,7 +23,7 @@ try:
 except ImportError:  # Windows
     _HAS_LOCKS = False
 
-__all__ = ["Claim", "TakenError", "claim", "claimed", "private_file", "remove_abandoned"]
+__all__ = ["Claim", "TakenError", "claim", "private_file", "remove_abandoned"]
 
 _TRIES = 100  # each of them means that another process came to its end meanwhile
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # what others put in a shared folder is not followed to our own files
@@ -106,16 +105,6 @@ def claim(file: Path, what: str) -> Claim:
             return Claim(descriptor, is_held)
         os.close(descriptor)  # of a folder that was removed between opening and locking
     raise InputError(f"cannot work at {str(file.parent)!r}: it is made and removed all the time")
-
-
-@contextmanager
-def claimed(file: Path, what: str) -> Iterator[None]:
-    """Hold a claim for as long as the block lasts; see `claim`."""
-    held = claim(file, what)
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def _lock(descriptor: int) -> bool:

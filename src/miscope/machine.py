@@ -13,7 +13,7 @@ from pathlib import Path
 
 from miscope.errors import InputError
 
-__all__ = ["as_size", "check_memory", "may_use", "memory_left", "refuse_without_room", "temporary_room"]
+__all__ = ["allowed", "as_size", "check_memory", "may_use", "memory_left", "refuse_without_room", "temporary_room"]
 
 _UNKNOWN = 2**32
 _CONTROL_GROUPS = (
@@ -25,12 +25,17 @@ _allowed: ContextVar[float] = ContextVar("_allowed", default=float("inf"))
 
 @contextmanager
 def may_use(n_bytes: float) -> Iterator[None]:
-    """Refuse data of which more than this would have to be in memory, where they are read meanwhile."""
+    """Let data that are read meanwhile take so much memory: what would need more is refused, or lies on disk."""
     token = _allowed.set(n_bytes)
     try:
         yield
     finally:
         _allowed.reset(token)
+
+
+def allowed() -> float:
+    """Bytes that data which are read may take, infinity where `may_use` says nothing."""
+    return _allowed.get()
 
 
 def memory_left() -> int:
@@ -83,7 +88,7 @@ def check_memory(n_bytes: int, what: str) -> None:
     InputError
         It names the size.
     """
-    most = min(_allowed.get(), memory_left())
+    most = min(allowed(), memory_left())
     if n_bytes > most:
         raise InputError(f"{what} takes {as_size(n_bytes)} of memory, and there is room for {as_size(int(most))}")
 

@@ -144,3 +144,8 @@ def test_drawings_are_no_text(refused, folder):
     }.items():
         (folder / name).write_text(f"{start}>circle</svg>")
         refused("inspect", name, words=["a picture"])
+
+
+def test_a_header_longer_than_any_file_is_refused(refused, folder):
+    (folder / "m.safetensors").write_bytes((2**62).to_bytes(8, "little") + b'{"__metadata__": {"miscope": "{}"}}')
+    refused("inspect", "m.safetensors", words=["m.safetensors"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import miscope as ms
-from miscope.digests import checked, digest_of_array, parsed, signed
+from miscope.digests import checked, digest_of_array, signed
 from miscope.errors import FormatError, MiscopeWarning
 
 BODY = {"format": "miscope.x", "values": [0.1, None, 1e-300], "about": {"name": "ü\udc80", "n": 3}, "pair": (1, 2)}
@@ -59,19 +59,6 @@ def test_without_a_digest_a_word_is_said():
 def test_a_file_that_is_refused_is_not_told_to_have_no_digest():
     with pytest.raises(ZeroDivisionError), checked({}, "file.json"):
         _ = 1 / 0
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", b"\xff", "[" * 100_000, "[" * 900 + "]" * 900, '{"a":' * 90 + "1" + "}" * 90]
-)
-def test_what_is_no_json_is_a_value_error(text):
-    with pytest.raises(ValueError):
-        parsed(text)
-
-
-def test_json_as_deep_as_results_are():
-    text = "[" * 40 + "1" + "]" * 40
-    assert json.dumps(parsed(text)).replace(" ", "") == text
 
 
 def test_digests_of_arrays_see_type_shape_and_each_number():

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from .campaign import Campaign, available, tell, warmed
 from .every import KINDS
-from .known import KNOWN
 from .runner import judge, saved, written
 
 
@@ -32,7 +31,6 @@ def main() -> int:
         "--seed", type=int, default=int.from_bytes(os.urandom(3)), help="the same seed, the same files"
     )
     options.add_argument("--kinds", nargs="+", choices=[kind.name for kind in KINDS], help="these only")
-    options.add_argument("--strict", action="store_true", help="findings that are known count too")
     options.add_argument("--folder", type=Path, default=Path("fuzz-findings"), help="where findings are kept")
     options.add_argument("--replay", type=Path, nargs="+", metavar="FILE", help="judge files that were kept")
     asked = options.parse_args()
@@ -41,7 +39,7 @@ def main() -> int:
         return max(map(replayed, asked.replay))
     kinds = available([kind for kind in KINDS if asked.kinds is None or kind.name in asked.kinds])
     tell(f"seed {asked.seed}, {len(kinds)} kinds: warming up")
-    done = Campaign([kind for kind in kinds if warmed(kind)], asked.seed, asked.folder, {} if asked.strict else KNOWN)
+    done = Campaign([kind for kind in kinds if warmed(kind)], asked.seed, asked.folder)
     done.go(asked.mutants, 60 * asked.minutes, asked.jobs)
     tell(done.table())
     for (kind, outcome, detail), results in sorted(done.findings.items()):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .kinds import Kind
-from .known import KNOWN
 from .runner import GOOD, Result, in_turn, judged, run, save
 
 EVERY = 30  # seconds between lines
@@ -35,16 +34,13 @@ class Campaign:
     kinds: list[Kind]
     seed: int
     folder: Path | None = None
-    known: dict[tuple[str, str], str] = field(default_factory=lambda: KNOWN)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], list[Result]] = field(default_factory=dict)
     told: float = field(default_factory=time.monotonic)
 
     def hear(self, result: Result) -> None:
-        known = (result.kind, result.outcome) in self.known
-        counted = f"{result.outcome} (known)" if known else result.outcome
-        self.counts.setdefault(result.kind, Counter())[counted] += 1
-        if result.outcome in GOOD or known:
+        self.counts.setdefault(result.kind, Counter())[result.outcome] += 1
+        if result.outcome in GOOD:
             return
         same = self.findings.setdefault(result.signature, [])
         same.append(result)

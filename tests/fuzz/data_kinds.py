@@ -242,6 +242,7 @@ def arrow_kind(name: str, stream: bool, columns: Callable[[], list[pa.Table]], c
 
 TEXT = mutators.TEXT
 CELLS = {"separator": ",", "quoting": "fields"}
+TABLES = files(".csv", f"k,symbol,value\n{CSV}".encode(), f"k,symbol,value\n{QUOTED}".encode())
 KINDS = [
     Kind("text", files(".txt", *TEXTS), read(), of_bytes(references.characters), TEXT),
     Kind("text-wide", files(".txt", *WIDE), read(), of_bytes(references.characters), TEXT),
@@ -257,14 +258,14 @@ KINDS = [
     Kind("fasta", files(".fa", FASTA), read(), of_bytes(references.fasta), TEXT),
     Kind(
         "csv",
-        files(".csv", f"k,symbol,value\n{CSV}".encode(), f"k,symbol,value\n{QUOTED}".encode()),
+        TABLES,
         read(column="symbol", as_="symbols", **CELLS),
         of_bytes(references.csv_symbols),
         TEXT,
     ),
     Kind(
         "csv-numbers",
-        files(".csv", f"k,symbol,value\n{CSV}".encode(), f"k,symbol,value\n{QUOTED}".encode()),
+        TABLES,
         read(column="value", as_="numbers", **CELLS),
         of_bytes(references.csv_numbers),
         TEXT,

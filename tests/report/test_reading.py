@@ -127,7 +127,7 @@ def test_what_is_nested_without_end_is_refused(tmp_path, drift):
     body = drift.to_dict() | {"label": "", "more": None}
     nested = "[" * 900 + "]" * 900
     (tmp_path / "drift.json").write_text(json.dumps(body).replace('"more": null', f'"more": {nested}'))
-    with pytest.raises(FormatError, match=r"is damaged|is cut off"):
+    with pytest.raises(FormatError, match="nested"):
         report(tmp_path / "drift.json", tmp_path / "page.html")
 
 

@@ -20,15 +20,6 @@ RANDOM = np.random.default_rng(0)
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab\nsize 12345\n"
 
 
-@pytest.fixture
-def put(tmp_path):
-    def write(name, content):
-        (tmp_path / name).write_bytes(content)
-        return tmp_path / name
-
-    return write
-
-
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_mark_says_how_it_is_written(put, encoding):
     assert ms.read(put("a.txt", TEXT.encode(encoding)), unit="word").decode(0) == WORDS

@@ -229,3 +229,10 @@ def test_constants_are_found_in_pieces(monkeypatch):
         values = np.concatenate([VALUES[:start], [-9999, -9999], VALUES])
         assert "-9999 stands 2 times" in note_on_constants(values, "x")[0]
         assert note_on_constants(np.insert(values, start + 1, 0.5), "x") == []
+
+
+def test_symbols_in_any_order_of_their_alphabet():
+    """What an alphabet does not use is no value, and codes are not numbers."""
+    with pytest.warns(MiscopeWarning, match="-9999 stands 40 times"):
+        Sequences.from_arrays([0, 1, 2, 3, 3, 2, 1] * 20, alphabet=[2, 1, 0, -9999, 7])
+    assert "notes" not in Sequences.from_arrays([0, 1, 2, 4, 4, 2, 1] * 20, alphabet=[2, 1, 0, -9999, 7]).provenance

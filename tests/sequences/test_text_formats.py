@@ -26,15 +26,6 @@ def of_bases(found):
     return [found.decode(document) for document in range(len(found))]
 
 
-@pytest.fixture
-def put(tmp_path):
-    def write(name, content):
-        (tmp_path / name).write_bytes(content)
-        return tmp_path / name
-
-    return write
-
-
 @pytest.mark.parametrize(
     ("content", "format_"),
     [

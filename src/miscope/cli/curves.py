@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from miscope.digests import parsed
 from miscope.errors import FormatError, InputError
 from miscope.formats import says_kind, what_takes
-from miscope.whole_files import read_standard_input, read_whole
+from miscope.whole_files import json_of, read_standard_input, read_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,11 +112,9 @@ def _fault_of_json(content: bytes) -> str | None:
     if not content.strip():
         return "it is empty"
     try:
-        parsed(content)
-    except json.JSONDecodeError as error:
-        return f"it is not JSON, or is cut off (at line {error.lineno}, column {error.colno})"
-    except ValueError:
-        return "it is not JSON"
+        json_of(content, "it", finite=False)
+    except FormatError as error:
+        return str(error)
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from miscope.errors import FormatError
 from miscope.formats import says_kind, what_takes
 from miscope.sequences.foreign import HEAD, is_safetensors
+from miscope.whole_files import json_of, read_whole
 
 __all__ = ["about_saved"]
 
@@ -62,7 +62,7 @@ def _told(name: str, what: str, holds: str, takes: str) -> dict[str, Any]:
 def _lags_done(folder: Path) -> str:
     done = len(list(folder.glob("lag-*.cells")))
     try:
-        lags = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["lags"]
+        lags = json_of(read_whole(folder / "settings.json"), str(folder))["lags"]
     except (OSError, ValueError, LookupError, TypeError):
         return f"{done:,} lags that are counted"
     return f"{done:,} of {len(lags):,} lags that are counted"
@@ -112,15 +112,17 @@ def _inside(value: Any) -> str:
 
 def _about_model(path: Path) -> dict[str, Any] | None:
     """By the description in front of the weights, which are not read; None for the weights of others."""
+    name = str(path)
     try:
         with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        about = json.loads(header.get("__metadata__", {}).get("miscope", "{}"))
+            n_bytes = int.from_bytes(file.read(8), "little")
+            header = json_of(file.read(min(n_bytes, path.stat().st_size)), name, finite=False)
+        about = json_of(header.get("__metadata__", {}).get("miscope", "{}"), name, finite=False)
         if about.get("format") not in _MODELS:
             return None
         what, takes = _MODELS[about["format"]]
         model = about.get("model") or {}
         config = ", ".join(f"{key}={value}" for key, value in model.get("config", {}).items())
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError):
         raise FormatError(_DAMAGED.format(path)) from None
-    return _told(str(path), what, f"{model['name']}: {config}" if "name" in model else "", takes)
+    return _told(name, what, f"{model['name']}: {config}" if "name" in model else "", takes)

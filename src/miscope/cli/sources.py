@@ -140,16 +140,14 @@ def own_length(process: Process, length: int | None) -> int:
 
 @contextmanager
 def reading_within(max_memory: str | None) -> Iterator[None]:
-    """Keep no more of the codes that are read in memory than a quarter of what may be used."""
+    """Let what is read take no more memory than may be used, and codes a quarter of that."""
     if max_memory is None:
         yield
         return
     from miscope.counting.memory import give_back, memory_budget
     from miscope.machine import may_use
-    from miscope.sequences.stores import kept_in_memory
 
-    budget = memory_budget(max_memory)
-    with kept_in_memory(budget / 4), may_use(budget):
+    with may_use(memory_budget(max_memory)):
         yield
     give_back()
 

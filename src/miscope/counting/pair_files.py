@@ -24,10 +24,11 @@ from miscope.counting.merging import fill
 from miscope.counting.pairs import PairCounts
 from miscope.counting.pieces import Pieces
 from miscope.counting.tally import Kernel, PartsKernel
-from miscope.digests import CHANGED, UNSIGNED, check_arrays, described, description_in, late, parsed
+from miscope.digests import CHANGED, UNSIGNED, check_arrays, described, description_in, late
 from miscope.errors import FormatError, InputError, MiscopeWarning
 from miscope.sequences import Sequences
 from miscope.sequences.in_memory import as_sequences
+from miscope.whole_files import json_of
 
 __all__ = ["count_to_file", "is_pair_counts", "load", "predicted_bytes", "save"]
 
@@ -89,7 +90,7 @@ def is_pair_counts(path: str | Path) -> bool:
 
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            about = parsed((reader.schema.metadata or {}).get(b"miscope", b"{}"))
+            about = json_of((reader.schema.metadata or {}).get(b"miscope", b"{}"), "it", finite=False)
             return isinstance(about, dict) and about.get("format") == _FORMAT
     except (pa.ArrowException, OSError, ValueError):
         return False

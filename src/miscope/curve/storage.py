@@ -11,9 +11,9 @@ import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
 from miscope.curve.result import MEASURED, QUANTITIES, MICurve
-from miscope.digests import checked, digest_of, parsed, signed
+from miscope.digests import checked, digest_of, signed
 from miscope.errors import FormatError
-from miscope.whole_files import read_whole
+from miscope.whole_files import json_of, read_whole
 
 __all__ = ["SUFFIXES", "TABLES", "from_bytes", "from_dict", "load", "save", "to_dict", "to_json"]
 
@@ -95,7 +95,7 @@ def load(path: str | Path) -> MICurve:
 def from_bytes(content: bytes, path: str) -> MICurve:
     """A curve from what a file holds; `path` names it in errors."""
     try:
-        about = _read_parquet(content) if content[:4] == b"PAR1" else parsed(content)
+        about = _read_parquet(content) if content[:4] == b"PAR1" else json_of(content, "it", finite=False)
     except Exception as error:  # whatever a damaged file makes a parser say
         raise FormatError(f"{path} is not a curve of miscope, or is damaged: {error}") from None
     _check_form(about, path)
@@ -197,7 +197,7 @@ def _read_parquet(content: bytes) -> dict[str, Any]:
     # Without threads: one that lets go of the content while an interpreter ends would take the process down.
     table = pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
     table.validate(full=True)
-    about: dict[str, Any] = parsed((table.schema.metadata or {}).get(b"miscope", b"{}"))
+    about: dict[str, Any] = json_of((table.schema.metadata or {}).get(b"miscope", b"{}"), "it", finite=False)
     lists = _lists(table)
     return lists | about | lists  # the digest last, and columns before what is said of them
 

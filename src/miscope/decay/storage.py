@@ -10,10 +10,10 @@ import numpy as np
 
 from miscope.atomic import atomic_path, check_suffix
 from miscope.decay.laws import law_named
-from miscope.digests import checked, parsed, signed
+from miscope.digests import checked, signed
 from miscope.errors import FormatError, MiscopeError
 from miscope.formats import number, plain
-from miscope.whole_files import read_whole
+from miscope.whole_files import json_of, read_whole
 
 if TYPE_CHECKING:
     from miscope.decay.result import DecayFit, LawFit
@@ -91,7 +91,7 @@ def load(path: str | Path) -> DecayFit:
 def from_json(text: str, name: str = "the text") -> DecayFit:
     """A fit from what `to_json` gave."""
     try:
-        body = parsed(text)
+        body = json_of(text, name, finite=False)
     except ValueError:
         raise FormatError(f"{name} is not a fit of miscope, or is cut off: it is not JSON") from None
     _check_form(body, name)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miscope.digests import checked, parsed
+from miscope.digests import checked
 from miscope.errors import FormatError, InputError
 from miscope.formats import checked_kind, marked
-from miscope.whole_files import read_whole
+from miscope.whole_files import json_of, read_whole
 
 __all__ = ["HOW_MADE", "Item", "collect"]
 
@@ -164,11 +164,11 @@ def _of_content(content: bytes, path: str, in_folder: bool = False) -> list[Item
     if content[:4] == b"PAR1":
         return [] if in_folder and b"miscope.curve" not in content else [Item("curve", from_bytes(content, path), name)]
     try:
-        body = parsed(content)
-    except ValueError as error:
+        body = json_of(content, path, finite=False)
+    except FormatError:
         if in_folder and not _says_what_it_is(content):
             return []
-        raise FormatError(f"{path} is not JSON, or is cut off: {error}; make it again") from None
+        raise
     items = _of_body(body, path, name) if isinstance(body, dict) else []
     if items:  # files of others may have a member of that name
         with checked(body, path):

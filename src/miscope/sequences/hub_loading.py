@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from miscope.digests import parsed
 from miscope.errors import FormatError, InputError, choice
 from miscope.sequences.arrow import END_OF_STREAM, MAGIC
 from miscope.sequences.hugging_face import explained, told
+from miscope.whole_files import json_of, read_whole
 
 __all__ = ["load"]
 
@@ -70,7 +70,7 @@ def _saved(datasets: Any, folder: Path, config: str | None, split: str, streamin
 
 
 def _said(file: Path) -> Any:
-    return parsed(file.read_bytes())
+    return json_of(read_whole(file), str(file))
 
 
 def _check_end(file: Path) -> None:

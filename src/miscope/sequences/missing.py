@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miscope.errors import InputError, choice
-from miscope.sequences.codes import Array, pieces
+from miscope.sequences.codes import Array, histogram, pieces
 
 __all__ = [
     "MISSING",
@@ -158,10 +158,20 @@ def note_on_constants(
     if len(values) < _LEAST_VALUES:
         return []
     ends = _ends(values)
+    suspects = _suspects(ends, codes)
+    return _said(name, {value: _count_if_in_runs(values, value) for value in suspects}, rule, holder)
+
+
+def _suspects(ends: Array, codes: bool) -> list[float]:
+    """Of ascending values those that look as if they marked what is missing."""
     far = _far(ends)
     core = ends[~np.isin(ends, far)]
-    suspects = [value for value in far.tolist() if _is_written_so(value) or (not codes and _is_very_far(value, core))]
-    counts = {value: n for value in suspects if (n := _count_if_in_runs(values, value))}
+    return [value for value in far.tolist() if _is_written_so(value) or (not codes and _is_very_far(value, core))]
+
+
+def _said(name: str, found: dict[float, int], rule: MissingRule | None, holder: str) -> list[str]:
+    """The note on suspects, each with how often it stands; those that never stand twice in a row have none."""
+    counts = {value: n for value, n in found.items() if n}
     if not counts:
         return []
     said = " and ".join(f"{value:g} stands {n:,} times" for value, n in counts.items())
@@ -186,9 +196,12 @@ def note_on_symbols(
     """
     if alphabet is None:
         return note_on_constants(codes, name, True, rule, "Sequences")
-    if not all(isinstance(symbol, int) and abs(symbol) < 1 << 53 for symbol in alphabet):
+    if len(codes) < _LEAST_VALUES or not all(isinstance(each, int) and abs(each) < 1 << 53 for each in alphabet):
         return []
-    return note_on_constants(np.array(alphabet, np.float64)[codes], name, True, rule, "Sequences")
+    numbers = np.array(alphabet, np.float64)
+    suspects = _suspects(np.unique(numbers[histogram(codes, len(numbers)) > 0]), True)
+    found = {value: _count_if_in_runs(codes, int(np.flatnonzero(numbers == value)[0])) for value in suspects}
+    return _said(name, found, rule, "Sequences")
 
 
 def _ends(values: Array) -> Array:

@@ -7,35 +7,23 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import IO, Any
 
 import numpy as np
 
 from miscope.errors import InputError
+from miscope.machine import allowed
 from miscope.sequences.codes import Array, pieces, recode
 
-__all__ = ["CodeStore", "is_mapped", "kept_in_memory", "room_for"]
+__all__ = ["CodeStore", "is_mapped", "room_for"]
 
 IN_MEMORY = 1 << 28
-"""Bytes of codes that are kept in memory, unless `kept_in_memory` says fewer."""
+"""Bytes of codes that are kept in memory, unless a quarter of what may be used is less."""
+SHARE = 4
 BLOCK = 1 << 25
 """Bytes of codes that are put together, since memory in large blocks is given back to the system once it is free."""
 PIECE = 1 << 20
 """Codes that are rewritten at a time."""
-
-
-_most: ContextVar[float] = ContextVar("_most", default=float("inf"))
-
-
-@contextmanager
-def kept_in_memory(n_bytes: float) -> Iterator[None]:
-    """Keep so many bytes of codes in memory at most, where data are read meanwhile."""
-    token = _most.set(n_bytes)
-    try:
-        yield
-    finally:
-        _most.reset(token)
 
 
 def is_mapped(array: Array) -> bool:
@@ -104,7 +92,7 @@ class CodeStore:
         self._size_of_parts += codes.nbytes
         self._size += codes.nbytes
         self.n += len(codes)
-        if self._size > min(IN_MEMORY, _most.get()):
+        if self._size > min(IN_MEMORY, allowed() / SHARE):
             with _explained(self._size):
                 self._file = self._file or self._temporary_file()
                 for part in [*self._blocks, *self._parts]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miscope.atomic import atomic_path, explained
-from miscope.digests import checked, parsed, signed
+from miscope.digests import checked, signed
 from miscope.errors import FormatError, InputError
 from miscope.locks import claim
+from miscope.whole_files import json_of, read_whole
 
 if TYPE_CHECKING:
     from miscope.curve import MICurve
@@ -140,10 +141,7 @@ def read_json(path: Path) -> Any:
     FormatError
         It is damaged, or was changed since.
     """
-    try:
-        body = parsed(path.read_bytes())
-    except ValueError as error:
-        raise FormatError(f"{path} is not JSON, or is cut off: {error}") from None
+    body = json_of(read_whole(path), str(path))
     with checked(body if isinstance(body, dict) else {}, str(path)):
         if not isinstance(body, dict):
             return body  # as early versions wrote lists

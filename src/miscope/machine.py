@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -50,12 +50,10 @@ def memory_left() -> int:
 
 
 def _of_machine() -> int:
-    try:
+    with suppress(OSError):
         found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
         if found:
             return int(found[1]) * 1024
-    except OSError:
-        pass
     try:
         return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE")) // 2
     except (AttributeError, ValueError, OSError):

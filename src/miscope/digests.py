@@ -121,7 +121,7 @@ def description_in(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
         It is no object of JSON.
     """
     text, digest = metadata.get(b"miscope", b"{}"), metadata.get(b"miscope.sha256")
-    about = json_of(text, "it", finite=False)
+    about = json_of(text, "what miscope wrote about it in the metadata", finite=False)
     if not isinstance(about, dict):
         raise ValueError("it is no object")
     is_whole = digest == hashlib.sha256(text).hexdigest().encode() and isinstance(about.get(_ARRAYS), dict)

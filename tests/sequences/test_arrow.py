@@ -167,8 +167,8 @@ def test_one_column_of_several(tmp_path):
         (lists([]), "not one document"),
         (lists([[0.5]], pa.float32()), "no column of lists of integers among input_ids"),
         (pa.table({"a": [1, 2]}), "no column of lists of integers among a"),
-        (lists([[1]]).replace_schema_metadata({"miscope": "{"}), "metadata is damaged"),
-        (lists([[1]]).replace_schema_metadata({"miscope": "[]"}), "metadata is damaged"),
+        (lists([[1]]).replace_schema_metadata({"miscope": "{"}), "in the metadata is"),
+        (lists([[1]]).replace_schema_metadata({"miscope": "[]"}), "in the metadata is"),
     ],
 )
 def test_foreign_files_that_are_of_no_use(tmp_path, table, words):
@@ -181,9 +181,9 @@ def test_foreign_files_that_are_of_no_use(tmp_path, table, words):
     [
         ({"version": 2}, "of version 2, .*newer miscope"),
         ({"format": "miscope.curve"}, "holds 'miscope.curve', not sequences"),
-        ({"alphabet_size": "5"}, "metadata is damaged"),
+        ({"alphabet_size": "5"}, "in the metadata is"),
         ({"alphabet_size": 3, "alphabet": None}, "code 4 is outside an alphabet of 3"),
-        ({"alphabet": ["a"]}, "metadata is damaged"),
+        ({"alphabet": ["a"]}, "in the metadata is"),
     ],
 )
 def test_metadata_of_another_kind(tmp_path, change, words):

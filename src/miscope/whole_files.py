@@ -14,13 +14,14 @@ import numpy as np
 from miscope.errors import FormatError, InputError
 from miscope.machine import as_size
 
-__all__ = ["DEEPEST", "MOST", "is_nested", "json_of", "read_standard_input", "read_whole", "refuse_device"]
+__all__ = ["DEEPEST", "MOST", "is_nested", "json_of", "read_standard_input", "read_whole", "refuse_device", "shown"]
 
 MOST = 1 << 29
 """Bytes of a file that is read whole: results, tables of classes, settings. Data are read piece by piece."""
 DEEPEST = 100
 """Lists and objects of JSON inside one another: far more than any result has, far fewer than a stack holds."""
 _PIECE = 1 << 20
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _BRACKETS = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
 _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _MOST_DIGITS = 300
@@ -45,7 +46,7 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     except InputError:
         raise
     except (OSError, ValueError) as error:  # the latter for names that cannot be
-        raise InputError(f"cannot read {_shown(name)!r}: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(f"cannot read {shown(name)!r}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def read_standard_input() -> bytes:
@@ -74,7 +75,7 @@ def refuse_device(name: str) -> None:
     except (OSError, ValueError):
         return  # opening it will say why
     if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not _is_terminal(name)):
-        raise InputError(f"cannot read {_shown(name)!r}: it is a device, not a file")
+        raise InputError(f"cannot read {shown(name)!r}: it is a device, not a file")
 
 
 def _is_terminal(name: str) -> bool:
@@ -93,13 +94,18 @@ def _bounded(file: IO[bytes], name: str) -> bytes:
     while piece := file.read(_PIECE):
         n += len(piece)
         if n > MOST:
-            raise InputError(f"cannot read {_shown(name)!r}: it has more than {as_size(MOST)}, as no such file has")
+            raise InputError(f"cannot read {shown(name)!r}: it has more than {as_size(MOST)}, as no such file has")
         parts.append(piece)
     return b"".join(parts)
 
 
-def _shown(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def shown(name: str) -> str:
+    r"""Make a file's name Unicode: names on disk are bytes, and need not be any text.
+
+    >>> shown(os.fsdecode(b"caf\xe9.txt")) == "caf\ufffd.txt"
+    True
+    """
+    return _SURROGATES.sub("\ufffd", name)
 
 
 def json_of(text: str | bytes, name: str, finite: bool = True) -> Any:

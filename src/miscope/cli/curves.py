@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from miscope.errors import FormatError, InputError
 from miscope.formats import says_kind, what_takes
-from miscope.whole_files import json_of, read_standard_input, read_whole
+from miscope.whole_files import json_of, read_standard_input, read_whole, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,8 +43,6 @@ _HEAD = 200  # bytes, in which a file of miscope says what it is
 
 def called(name: str) -> str:
     """What to call this in messages."""
-    from miscope.sequences.sources import shown
-
     return "standard input" if name == STDIN else shown(name)
 
 

@@ -58,7 +58,7 @@ def report(
 
 def _check_results(names: list[str]) -> None:
     """Refuse names under which there is nothing."""
-    from miscope.sequences.sources import shown
+    from miscope.whole_files import shown
 
     for name in names:
         if not os.path.lexists(name):

@@ -169,7 +169,10 @@ def _of_content(content: bytes, path: str, in_folder: bool = False) -> list[Item
         if in_folder and not _says_what_it_is(content):
             return []
         raise
-    items = _of_body(body, path, name) if isinstance(body, dict) else []
+    try:
+        items = _of_body(body, path, name) if isinstance(body, dict) else []
+    except (LookupError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged, or changed since: {type(error).__name__}: {error}") from None
     if items:  # files of others may have a member of that name
         with checked(body, path):
             pass

@@ -150,10 +150,12 @@ def _is_sound_ascii(column: Any) -> bool:
     is_large = pa.types.is_large_string(column.type)
     column.view(pa.large_binary() if is_large else pa.binary()).validate(full=True)
     _, bounds, data = column.buffers()
-    offsets = np.frombuffer(bounds, np.int64 if is_large else np.int32)[column.offset : column.offset + len(column) + 1]
-    if data is None or offsets[0] == offsets[-1]:
+    kind = np.dtype(np.int64 if is_large else np.int32)
+    offsets = np.frombuffer(bounds, kind, len(column) + 1, column.offset * kind.itemsize)
+    if offsets[0] == offsets[-1]:
         return True
-    return bool(np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]].max() < 128)
+    used = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    return len(used) == offsets[-1] - offsets[0] and bool(used.max() < 128)
 
 
 def plain_types(schema: Any) -> dict[str, Any]:

@@ -24,13 +24,14 @@ from miscope.sequences.matlab import read_mat
 from miscope.sequences.notes import noted
 from miscope.sequences.remote import is_url
 from miscope.sequences.series import Series
-from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, names_of, shown, split_part
+from miscope.sequences.sources import STDIN, Paths, expand, has_suffix, name_of, names_of, split_part
 from miscope.sequences.streams import Meter, head_of
 from miscope.sequences.table_files import open_table
 from miscope.sequences.tables import read_table
 from miscope.sequences.text import read_text
 from miscope.sequences.text_formats import SIZE, text_format_of
 from miscope.sequences.tokens import read_tokens
+from miscope.whole_files import shown
 
 __all__ = ["HUB", "READERS", "OptionError", "holds_arrays", "read"]
 

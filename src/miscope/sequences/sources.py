@@ -14,6 +14,7 @@ from miscope.formats import DATA
 from miscope.sequences.compression import SUFFIXES as PACKED
 from miscope.sequences.frames import is_frame, refuse_mapping
 from miscope.sequences.remote import expand_url, is_url, public, refuse_cut, size_of_url
+from miscope.whole_files import shown
 
 __all__ = [
     "STDIN",
@@ -27,7 +28,6 @@ __all__ = [
     "label_of",
     "name_of",
     "names_of",
-    "shown",
     "size_of",
     "split_part",
 ]
@@ -128,15 +128,6 @@ def label_of(files: list[str]) -> str:
     file, part = split_part(files[0])
     first = Path(name_of(file)).name + ("" if part is None else f":{part}")
     return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
-
-
-def shown(name: str) -> str:
-    r"""Make a file's name Unicode: names on disk are bytes, and need not be any text.
-
-    >>> shown(os.fsdecode(b"caf\xe9.txt")) == "caf\ufffd.txt"
-    True
-    """
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def split_part(file: str, part: str | None = None) -> tuple[str, str | None]:
